@@ -1,0 +1,1 @@
+"""What lives outside; every third-party client has one owner here."""

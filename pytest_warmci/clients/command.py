@@ -1,0 +1,143 @@
+"""Outside programs: the only place that starts them.
+
+`run` is for programs that end by themselves, `spawn` for servers that outlive the caller.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_warmci.errors import CommandFailed
+
+_SHOWN = 4_000
+"""How many characters of a failed program's output an error carries (its end)."""
+
+
+_children: dict[int, subprocess.Popen[bytes]] = {}
+"""Servers that this process spawned: kept so that they are reaped and their exit code is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """What a program that ended left behind."""
+
+    code: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def text(self) -> str:
+        """Standard output as text."""
+        return self.stdout.decode("utf-8", "replace")
+
+    @property
+    def output(self) -> str:
+        """The end of both outputs, for an error message."""
+        both = (self.stdout + b"\n" + self.stderr).decode("utf-8", "replace").strip()
+        return both[-_SHOWN:]
+
+
+def run(
+    argv: Sequence[str | os.PathLike[str]],
+    *,
+    timeout: float,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    check: bool = True,
+    remedy: str = "",
+) -> Completed:
+    """Run a program to its end.
+
+    Args:
+        argv: Program and arguments; never put a secret in here.
+        timeout: Seconds until it is killed.
+        cwd: Its working directory.
+        env: Its whole environment; None passes ours on.
+        stdin: What it reads on standard input.
+        check: Raise when its exit code is not 0.
+        remedy: What the error tells the reader to do.
+
+    Raises:
+        CommandFailed: It could not be started, took too long, or (with `check`) failed.
+    """
+    words = [os.fspath(word) for word in argv]
+    line = shlex.join(words)
+    try:
+        done = subprocess.run(
+            words,
+            cwd=cwd,
+            env=None if env is None else dict(env),
+            input=stdin,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+    except OSError as error:
+        raise CommandFailed(
+            f"cannot start {words[0]}", why=str(error), remedy=remedy or f"install {words[0]}"
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise CommandFailed(
+            f"no end after {timeout:.0f} s", where=line, remedy=remedy or "look at the machine's load"
+        ) from None
+    completed = Completed(done.returncode, done.stdout, done.stderr)
+    if check and completed.code != 0:
+        raise CommandFailed(
+            f"exit code {completed.code}", where=line, why=completed.output, remedy=remedy
+        )
+    return completed
+
+
+def spawn(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path) -> int:
+    """Start a server detached: own session and process group, output appended to `log`.
+
+    Returns:
+        Its pid, which is also the id of its session and process group.
+
+    Raises:
+        CommandFailed: It could not be started.
+    """
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        child = subprocess.Popen(
+            list(argv),
+            env=dict(env),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            close_fds=True,
+        )
+    except OSError as error:
+        raise CommandFailed(f"cannot start {argv[0]}", why=str(error)) from None
+    finally:
+        os.close(descriptor)
+    _children[child.pid] = child
+    return child.pid
+
+
+def exit_code(pid: int) -> int | None:
+    """Return how a server that this process spawned ended (negative: by that signal).
+
+    None while it runs, and for a process that somebody else started.
+    """
+    child = _children.get(pid)
+    return None if child is None else child.poll()
+
+
+def stream(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
+    """Run a program in the foreground on our own terminal and return its exit code."""
+    with subprocess.Popen(list(argv), env=None if env is None else dict(env)) as child:
+        while True:
+            try:
+                return child.wait()
+            except KeyboardInterrupt:
+                # The terminal sent it to the child too, which cleans up and then ends.
+                continue

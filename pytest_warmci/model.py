@@ -1,0 +1,203 @@
+"""The records that the layers hand to each other. Pure data, no behaviour beyond reading it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+FORMAT: Final = 1
+"""Version of every file format of this package; a higher one was written by a newer version."""
+
+Mode = Literal["cold", "quick"]
+Stage = Literal["install", "upgrade"]
+Phase = Literal["base", "head", "gone"]
+Verdict = Literal["passed", "failed", "skipped", "not-evaluated"]
+
+STAGES: Final[tuple[Stage, ...]] = ("install", "upgrade")
+PHASES: Final[tuple[Phase, ...]] = ("base", "head", "gone")
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One commit of a recipe.
+
+    `version` is the published tag at this commit, else what the compose file's version label
+    says (may be empty); `published` tells the two apart.
+    """
+
+    commit: str
+    version: str
+    published: bool
+
+    def __str__(self) -> str:
+        short = self.commit[:8]
+        return f"{self.version} ({short})" if self.published else f"{short} ({self.version}+chaos)"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretMount:
+    """A secret as one service sees it: `name` of the compose file, `target` inside it."""
+
+    name: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigMount:
+    """A config as one service sees it; `mode` is the file mode (e.g. 0o555)."""
+
+    name: str
+    target: str
+    mode: int
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeMount:
+    """A named volume as one service sees it."""
+
+    name: str
+    target: str
+    read_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Healthcheck:
+    """A compose healthcheck. `test` is the list form (`CMD`, `CMD-SHELL` or `NONE` first);
+    times are seconds."""
+
+    test: tuple[str, ...]
+    text: str
+    interval: float
+    timeout: float
+    retries: int
+    start_period: float
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service of a rendered compose file.
+
+    `environment` is rendered, `environment_text` is what the compose file says before
+    interpolation. `entrypoint` and `command` are None where the file does not set them.
+    `keys` maps each dotted path of every leaf of the rendered service (`deploy.resources.limits.memory`,
+    `labels.traefik.enable`) to its value as text, for comparing two revisions.
+    """
+
+    name: str
+    image: str
+    entrypoint: tuple[str, ...] | None
+    command: tuple[str, ...] | None
+    environment: Mapping[str, str]
+    environment_text: Mapping[str, str]
+    secrets: tuple[SecretMount, ...]
+    configs: tuple[ConfigMount, ...]
+    volumes: tuple[VolumeMount, ...]
+    depends_on: tuple[str, ...]
+    stop_grace: float
+    healthcheck: Healthcheck | None
+    keys: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret of the stack: `name` in the compose file, `full_name` on the server without the
+    stack's prefix (`db_password_v1`), `length` in characters (from `.env.sample`'s hint)."""
+
+    name: str
+    full_name: str
+    length: int
+    generate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A recipe at one commit rendered for one app: what an engine deploys.
+
+    `configs` maps a config's name in the compose file to its full name and content. `keys` has the
+    leaves of everything at the top level of the compose file that is not a service.
+    """
+
+    recipe: str
+    domain: str
+    name: str
+    revision: Revision
+    services: Mapping[str, Service]
+    volumes: tuple[str, ...]
+    secrets: Mapping[str, Secret]
+    configs: Mapping[str, tuple[str, bytes]]
+    env: Mapping[str, str]
+    keys: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSpec:
+    """The functional probe of a recipe: a GET of `path` that answers one of `status` and a body
+    with `contains` in it."""
+
+    path: str
+    status: tuple[int, ...]
+    contains: str
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """A valid `recipe.yml`. `folder` holds it; `source` is a path (made absolute) or a URL.
+    Timeouts are seconds."""
+
+    recipe: str
+    folder: Path
+    source: str
+    probe: ProbeSpec
+    deploy_timeout: float
+    stop_timeout: float
+    requires: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where an app of the process engine listens: the served one on `http://localhost:<port>`,
+    the others on addresses of `subnet` (`127.x.y`)."""
+
+    port: int
+    subnet: str
+
+    @property
+    def url(self) -> str:
+        """The app's base URL, without a final slash."""
+        return f"http://localhost:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownGood:
+    """One registry entry: version, commit and snapshot last proven by a green cold run."""
+
+    recipe: str
+    engine: str
+    domain: str
+    url: str
+    version: str
+    commit: str
+    generation: str
+    digest: str
+    witness: Mapping[str, Any]
+    promoted_at: str
+    promoted_by: str
+    evidence: Mapping[str, Any]
+    cold_seconds: float
+    format: int = FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class RunningService:
+    """What an engine sees of one running service.
+
+    `version` is what runs as the engine knows it (image id, artifact), `since` when it began
+    (seconds since the epoch), `instance` what tells this start of it from another one.
+    """
+
+    name: str
+    version: str
+    since: float
+    instance: str

@@ -1,0 +1,43 @@
+"""Names: domains, stacks, run ids. Pure."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import Final
+
+RECIPE_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
+"""A recipe's name: a DNS label of at most 40 characters."""
+
+BASE_DOMAIN: Final = "warmci.localhost"
+"""Base of all domains of the process engine, where a domain is a name only."""
+
+
+def is_recipe_name(text: str) -> bool:
+    """Tell whether `text` may name a recipe (so that it is safe as a folder and in a domain)."""
+    return RECIPE_NAME.fullmatch(text) is not None
+
+
+def new_run_id() -> str:
+    """Return a fresh run id: six hex digits."""
+    return secrets.token_hex(3)
+
+
+def new_token() -> str:
+    """Return a token that nothing else carries, to find what a run made."""
+    return secrets.token_hex(16)
+
+
+def cold_domain(recipe: str, run_id: str, base: str = BASE_DOMAIN) -> str:
+    """Return the domain of a throw-away app, e.g. `keyc-1a2b3c.warmci.localhost`."""
+    return f"{recipe[:4].rstrip('-')}-{run_id}.{base}"
+
+
+def canonical_domain(recipe: str, base: str = BASE_DOMAIN) -> str:
+    """Return the stable domain of a recipe's canonical."""
+    return f"warm-{recipe}.{base}"
+
+
+def stack_name(domain: str) -> str:
+    """Return the Swarm stack name that abra derives from a domain: dots become underscores."""
+    return domain.replace(".", "_")

@@ -1,0 +1,267 @@
+"""The hooks of a session that touches a recipe: they move lanes and note what became of items.
+
+Hooks move a lane, never a fixture: an error while pytest tears fixtures down would come after
+the app was kept or restored.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_warmci.errors import NotEvaluated, RecipeFailed, WarmciError
+from pytest_warmci.plugin import options, reports
+from pytest_warmci.plugin.collect import is_dropped, key_of, rule_of, sort
+from pytest_warmci.plugin.folders import is_whole, recipe_folder
+from pytest_warmci.plugin.narrowing import narrowed
+from pytest_warmci.runs.lane import Blocked, Lane
+from pytest_warmci.runs.planning import RunPlan
+from pytest_warmci.runs.session import SessionRuns
+
+_STEP_ERROR = pytest.StashKey[RecipeFailed]()
+
+
+class Floor:
+    """Hooks of a process that runs recipes (the only one, or an xdist worker)."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        options.check_recipe_session(config)
+        self.config = config
+        self.settings = options.read(config)
+        self.runs = SessionRuns(self.settings, self.progress)
+        self._broken: dict[Path, str] = {}
+        self._uncollected: set[Path] = set()
+        self._finalizers: list[tuple[pytest.FixtureDef[Any], pytest.FixtureRequest]] = []
+        self.is_worker = hasattr(config, "workerinput")
+        self.distributes = bool(getattr(config.option, "tx", None)) and not self.is_worker
+        if not self.is_worker:
+            from pytest_warmci.plugin.summary import Summary
+
+            config.pluginmanager.register(Summary(config, self.runs), "warmci-summary")
+        if self.distributes:
+            from pytest_warmci.plugin.scheduler import Distribution
+
+            config.pluginmanager.register(Distribution(self.settings.session), "warmci-xdist")
+
+    # -- what collecting needs ---------------------------------------------------------------
+
+    def plan(self, folder: Path) -> RunPlan:
+        """Return a recipe's plan, or end the collection of the file with one clear error."""
+        if folder in self._broken:
+            raise pytest.Collector.CollectError(f"{folder.name} cannot run, see its other error")
+        try:
+            return self.runs.plan(folder)
+        except WarmciError as error:
+            self._broken[folder] = error.summary
+            raise pytest.Collector.CollectError(str(error)) from None
+
+    def lane(self, folder: Path) -> Lane:
+        """Return a recipe's lane."""
+        return self.runs.lane(folder)
+
+    def progress(self, text: str) -> None:
+        """Show a line to the person who waits, whatever is captured."""
+        capture = self.config.pluginmanager.get_plugin("capturemanager")
+        line = f"warmci: {text}\n"
+        if capture is None:
+            sys.stderr.write(line)
+            return
+        with capture.global_and_fixture_disabled():
+            sys.stderr.write(line)
+            sys.stderr.flush()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Drop what does not belong to this run; mark the rest before `-m` looks at it."""
+        kept = []
+        for item in items:
+            key = key_of(item)
+            if key is None:
+                kept.append(item)
+                continue
+            plan = self.plan(key.folder)
+            if is_dropped(item, key, plan):
+                continue
+            item.add_marker(getattr(pytest.mark, plan.mode)(_warmci=True))
+            item.user_properties += [
+                ("warmci.mode", plan.mode),
+                ("warmci.requested_mode", plan.requested_mode),
+                ("warmci.engine", self.settings.engine.value),
+            ]
+            self._shield_from_timeout(item)
+            kept.append(item)
+        items[:] = kept
+        if not self.config.option.collectonly:
+            for item in items:
+                key = key_of(item)
+                if key is not None:
+                    self._begin(key.folder).outcomes.expect(item.nodeid)
+
+    def _begin(self, folder: Path) -> Lane:
+        return self.runs.lane(folder)
+
+    @staticmethod
+    def _shield_from_timeout(item: pytest.Item) -> None:
+        """Let pytest-timeout's clock run for the test's body only: deploying and restoring have
+        deadlines of their own, and shooting down a restore helps nobody."""
+        if not item.config.pluginmanager.has_plugin("timeout"):
+            return
+        mark = item.get_closest_marker("timeout")
+        given = dict(mark.kwargs) if mark else {}
+        if mark and mark.args:
+            given["timeout"] = mark.args[0]
+        limit = given.get("timeout", getattr(item.config.option, "timeout", None))
+        if limit is None:
+            return
+        item.add_marker(
+            pytest.mark.timeout(float(limit), method="signal", func_only=True), append=False
+        )
+
+    def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
+        """Count what was narrowed away."""
+        for item in items:
+            key = key_of(item)
+            if key is not None and not self.config.option.collectonly:
+                self._begin(key.folder).outcomes.deselected += 1
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Order items last of all: `--ff` and `--nf` are outermost in modifyitems."""
+        sort(session.items)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """Note what could not be collected: its recipe is not complete."""
+        report = yield
+        if report.failed:
+            folder = recipe_folder(getattr(collector, "path", Path("/")))
+            if folder is not None:
+                self._uncollected.add(folder)
+        return report
+
+    # -- moving lanes ------------------------------------------------------------------------
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Time what a recipe's item takes beside the lane's own steps."""
+        key = key_of(item)
+        if key is None:
+            return (yield)
+        with self.lane(key.folder).run.phases("test"):
+            return (yield)
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Bring the lane to where the item runs.
+
+        Neither first nor last: skip marks are evaluated before it, fixtures are set up after it.
+        """
+        key = key_of(item)
+        if key is None or self.config.option.setupplan:
+            return
+        try:
+            self.lane(key.folder).goto(key.stage, key.phase)
+        except Blocked as why:
+            pytest.skip(str(why))
+        except RecipeFailed as error:
+            if not rule_of(item).step:
+                raise
+            item.stash[_STEP_ERROR] = error
+
+    def pytest_runtest_call(self, item: pytest.Item) -> None:
+        """Let a step that failed on the way fail as the test that it is."""
+        error = item.stash.get(_STEP_ERROR, None)
+        if error is not None:
+            raise error
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, Any, Any]:
+        """Remember which fixtures of a recipe outlive their test."""
+        result = yield
+        wide = fixturedef.scope != "function" and key_of(request._pyfuncitem) is not None
+        if wide and fixturedef.argname != "_stage":
+            self._finalizers.append((fixturedef, request))
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Generator[None, None, None]:
+        """End what users built on the app while it is up, then leave the stage."""
+        here = key_of(item)
+        if here is None:
+            return (yield)
+        there = key_of(nextitem) if nextitem is not None else None
+        lane = self.lane(here.folder)
+        errors: list[Exception] = []
+        try:
+            yield
+        except Exception as error:
+            errors.append(error)
+        if there != here:
+            errors += self._end_fixtures()
+        if any(not isinstance(error, NotEvaluated) for error in errors):
+            lane.outcomes.note(item.nodeid, "failed", f"{item.nodeid}: teardown failed")
+        if there is None or (there.folder, there.stage) != (here.folder, here.stage):
+            try:
+                lane.leave()
+            except WarmciError as error:
+                errors.append(error)
+        if there is None or there.folder != here.folder:
+            self._close(here.folder, interrupted=False)
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            raise ExceptionGroup(f"leaving {here.stage} of {here.folder.name}", errors)
+        return None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Tell the recipe's fault from trouble of the place, and note it."""
+        report = yield
+        key = key_of(item)
+        if key is not None:
+            reports.note(self.lane(key.folder), key, item, call, report)
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Leave what is still entered, and close every lane that began."""
+        interrupted = int(exitstatus) in (2, 3)
+        self._end_fixtures()
+        for folder in list(self.runs.open_folders):
+            self._close(folder, interrupted=interrupted)
+
+    def _close(self, folder: Path, *, interrupted: bool) -> None:
+        lane = self.lane(folder)
+        if lane.result is not None:
+            return
+        reasons = narrowed(self.config, whole=is_whole(self.config, folder))
+        if folder in self._uncollected or folder in self._broken:
+            reasons.append("a file could not be collected")
+        lane.close(narrowed=reasons, interrupted=interrupted)
+
+    def _end_fixtures(self) -> list[Exception]:
+        """End the fixtures that outlive their test, newest first; return what they raised.
+
+        pytest has no public way to end a session fixture at once.
+        """
+        errors: list[Exception] = []
+        while self._finalizers:
+            fixturedef, request = self._finalizers.pop()
+            try:
+                fixturedef.finish(request)  # type: ignore[arg-type]
+            except Exception as error:
+                errors.append(error)
+        return errors
+
+

@@ -1,0 +1,152 @@
+"""Command line options, ini keys and marks; which of them exclude each other."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_warmci.settings import Setting, Settings
+
+MARKS: Final = (
+    "cold: every recipe item of a cold session; an author's own mark means: only there",
+    "quick: every recipe item of a quick session",
+    "before_upgrade: runs on the base, before the upgrade to head",
+    "generic: the asserts that every recipe gets without writing a test",
+)
+
+SESSION = "warmci_session"
+"""Key of `workerinput` under which an xdist worker finds the session's id."""
+
+
+def add(parser: pytest.Parser) -> None:
+    """Add options and ini keys. Only `--quick` is without the prefix `--warmci-`."""
+    group = parser.getgroup("warmci", "recipes on real data (pytest-warmci)")
+    group.addoption(
+        "--quick",
+        action="store_true",
+        help="Upgrade the recipe's canonical instead of deploying fresh. Advisory: never promotes,"
+        " never gates.",
+    )
+    group.addoption(
+        "--warmci-state",
+        metavar="DIR",
+        help="State directory. Also WARMCI_STATE or ini warmci_state. Default: the user's own.",
+    )
+    group.addoption(
+        "--warmci-head",
+        metavar="REF",
+        help="What to test: HEAD of the source (default), published (newest version), or a tag,"
+        " branch or commit.",
+    )
+    group.addoption(
+        "--warmci-source",
+        metavar="PATH|URL",
+        help="Git repository to test instead of the one that recipe.yml names.",
+    )
+    group.addoption(
+        "--warmci-lock-limit",
+        metavar="SECONDS",
+        type=_seconds,
+        help="How long to wait for an app that another run holds. Default: 1800.",
+    )
+    group.addoption(
+        "--warmci-json",
+        metavar="FILE",
+        help="Write the session's results as JSON.",
+    )
+    parser.addini("warmci_state", "State directory (see --warmci-state)")
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if value < 0:
+        raise pytest.UsageError(f"--warmci-lock-limit: '{text}' is not a number of seconds >= 0")
+    return value
+
+
+def check(config: pytest.Config) -> None:
+    """Refuse flags that contradict each other.
+
+    Raises:
+        pytest.UsageError: With the way out.
+    """
+    option = config.option
+    if option.quick and "cold" in (option.markexpr or "").split():
+        raise pytest.UsageError(
+            "--quick and -m cold contradict each other: drop --quick for a cold run,"
+            " or -m cold for a quick one"
+        )
+    if option.quick and option.warmci_head == "published":
+        raise pytest.UsageError(
+            "--quick --warmci-head published: a published version is tested cold, which is what"
+            " can promote it; drop --quick, or name the tag to try it out"
+        )
+
+
+def check_recipe_session(config: pytest.Config) -> None:
+    """Refuse what would make a recipe's verdict untrue; called when recipes are touched.
+
+    Raises:
+        pytest.UsageError: With the way out.
+    """
+    option = config.option
+    if getattr(option, "reruns", None):
+        raise pytest.UsageError(
+            "--reruns would repeat a test on an app that has changed since: drop it, and wait for"
+            " a condition inside the test instead"
+        )
+    if getattr(option, "dist", "no") == "each":
+        raise pytest.UsageError(
+            "--dist each would deploy every recipe once a worker: use --dist load"
+        )
+
+
+def read(config: pytest.Config) -> Settings:
+    """Return the session's settings, each with its origin."""
+    from pytest_warmci.settings import DEFAULT_LOCK_LIMIT, Setting, Settings
+
+    option = config.option
+    limit = option.warmci_lock_limit
+    return Settings(
+        mode=Setting("quick", "--quick") if option.quick else Setting("cold", "default"),
+        state=_state(config),
+        head=_or_default(option.warmci_head, "--warmci-head", "HEAD"),
+        source=_or_default(option.warmci_source, "--warmci-source", None),
+        engine=Setting("process", "default"),
+        lock_limit=_or_default(limit, "--warmci-lock-limit", DEFAULT_LOCK_LIMIT),
+        session=_session(config),
+    )
+
+
+def _or_default(value: Any, origin: str, default: Any) -> Setting[Any]:
+    from pytest_warmci.settings import Setting
+
+    return Setting(default, "default") if value is None else Setting(value, origin)
+
+
+def _state(config: pytest.Config) -> Setting[Path]:
+    from pytest_warmci.settings import Setting
+    from pytest_warmci.store.state import default_root
+
+    if config.option.warmci_state is not None:
+        place = config.invocation_params.dir / Path(config.option.warmci_state).expanduser()
+        return Setting(place.absolute(), "--warmci-state")
+    if os.environ.get("WARMCI_STATE"):
+        return Setting(Path(os.environ["WARMCI_STATE"]).expanduser().absolute(), "WARMCI_STATE")
+    if config.getini("warmci_state"):
+        place = config.rootpath / Path(str(config.getini("warmci_state"))).expanduser()
+        return Setting(place, "ini warmci_state")
+    return Setting(default_root(), "default")
+
+
+def _session(config: pytest.Config) -> str:
+    given = getattr(config, "workerinput", {}).get(SESSION)
+    return str(given) if given else secrets.token_hex(6)

@@ -1,0 +1,84 @@
+"""What an item's report means for its recipe."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+
+from pytest_warmci.errors import BaselineRotten, NotEvaluated, WarmciError
+from pytest_warmci.plugin.collect import Key
+from pytest_warmci.runs.lane import Blocked, Lane
+
+NOT_EVALUATED: Final = "not-evaluated"
+
+
+def note(
+    lane: Lane, key: Key, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
+) -> None:
+    """Note what became of an item, and label its report."""
+    report.warmci_mode = lane.run.plan.mode
+    report.warmci_recipe = lane.run.recipe
+    error = call.excinfo.value if call.excinfo is not None else None
+    if report.failed:
+        _note_failure(lane, key, item, report, error)
+    elif report.skipped:
+        _note_skip(lane, key, item, report, error)
+    elif report.when == "call":
+        lane.outcomes.note(item.nodeid, "passed")
+
+
+def _note_failure(
+    lane: Lane,
+    key: Key,
+    item: pytest.Item,
+    report: pytest.TestReport,
+    error: BaseException | None,
+) -> None:
+    if isinstance(error, WarmciError):
+        report.longrepr = str(error)
+    if not isinstance(error, NotEvaluated) and key.phase == "base":
+        lane.block(
+            key.stage,
+            BaselineRotten(
+                f"{item.name} failed on the base, before head was tried", where=lane.run.recipe
+            ),
+        )
+        report.warmci = NOT_EVALUATED
+        lane.outcomes.note(item.nodeid, "not-evaluated", f"{item.name} failed on the base")
+    elif isinstance(error, NotEvaluated) or _all_not_evaluated(error):
+        report.warmci = NOT_EVALUATED
+        lane.outcomes.note(item.nodeid, "not-evaluated", _reason(item, error))
+    else:
+        lane.outcomes.note(item.nodeid, "failed", _reason(item, error))
+
+
+def _all_not_evaluated(error: BaseException | None) -> bool:
+    return isinstance(error, ExceptionGroup) and all(
+        isinstance(each, NotEvaluated) for each in error.exceptions
+    )
+
+
+def _note_skip(
+    lane: Lane,
+    key: Key,
+    item: pytest.Item,
+    report: pytest.TestReport,
+    error: BaseException | None,
+) -> None:
+    always = any(
+        mark.name == "skip" or (mark.name == "xfail" and not mark.args and "condition" not in mark.kwargs)
+        for mark in item.iter_markers()
+    )
+    lane.outcomes.note(item.nodeid, "skipped-always" if always else "skipped")
+    if error is not None and isinstance(error.__context__, Blocked):
+        # One line a recipe in `-rs`, at the place that a reader knows.
+        reason = str(error.__context__)
+        report.longrepr = (str(key.folder / "recipe.yml"), 1, f"Skipped: {reason}")
+
+
+def _reason(item: pytest.Item, error: BaseException | None) -> str:
+    if isinstance(error, WarmciError):
+        return error.summary
+    first = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return f"{item.name}: {first}"

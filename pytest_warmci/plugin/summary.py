@@ -1,0 +1,217 @@
+"""What a person and a machine get to see of a session: header, statuses, results, exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from pytest_warmci.errors import StateDamaged, WarmciError
+from pytest_warmci.plugin.reports import NOT_EVALUATED
+from pytest_warmci.runs.session import SessionRuns
+from pytest_warmci.runs.summary import describe, describe_known_good
+from pytest_warmci.store.owner import utc_now
+from pytest_warmci.store.results import Result, read_result
+from pytest_warmci.store.sessions import Session, write_session
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
+
+EXIT_NOT_EVALUATED: Final = 75
+EXIT_NOTHING_RAN: Final = 5
+
+
+class Summary:
+    """Hooks of the process that talks to the terminal."""
+
+    def __init__(self, config: pytest.Config, runs: SessionRuns) -> None:
+        self._config = config
+        self._runs = runs
+        self._started = utc_now()
+        self._unevaluated: list[tuple[str, str]] = []
+        self._failed = 0
+        self._passed = 0
+        self._recipes: set[str] = set()
+        self._finished = False
+
+    def pytest_report_header(self) -> list[str]:
+        """Say what will run, and why."""
+        settings = self._runs.settings
+        return [
+            f"warmci: mode {settings.mode}, engine {settings.engine}, head {settings.head},"
+            f" session {settings.session}",
+            f"warmci: state {settings.state}",
+        ]
+
+    def pytest_report_collectionfinish(self, items: list[pytest.Item]) -> list[str]:
+        """Say what each recipe's run starts from."""
+        lines = []
+        for plan in self._runs.plans:
+            entry = self._runs.known_good(plan.enrolment.recipe, self._runs.settings.engine.value)
+            lines.append(f"warmci: {plan.enrolment.recipe}: {describe_known_good(entry)}")
+            if plan.fallback:
+                lines.append(
+                    f"warmci: {plan.enrolment.recipe}: cold ({plan.requested_mode} asked:"
+                    f" {plan.fallback}); a cold run takes minutes"
+                )
+        try:
+            lines += [f"warmci: warning: {text}" for text in self._runs.state.warnings()]
+        except WarmciError as error:
+            lines.append(f"warmci: {error.summary}")
+        return lines
+
+    def pytest_report_teststatus(
+        self, report: pytest.TestReport
+    ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+        """Show what was not evaluated as that."""
+        if getattr(report, "warmci", "") == NOT_EVALUATED:
+            return "not evaluated", "N", ("NOT EVALUATED", {"yellow": True})
+        return None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count, and put the mode into JUnit's classname."""
+        recipe = getattr(report, "warmci_recipe", None)
+        if recipe is not None:
+            self._recipes.add(recipe)
+        if getattr(report, "warmci", "") == NOT_EVALUATED:
+            self._unevaluated.append((report.nodeid, str(report.longrepr)))
+        elif report.failed:
+            self._failed += 1
+        elif report.passed and report.when == "call":
+            self._passed += 1
+        mode = getattr(report, "warmci_mode", None)
+        if mode is not None:
+            self._label_junit(report, mode)
+
+    def _label_junit(self, report: pytest.TestReport, mode: str) -> None:
+        # The writer has no public way to change a classname.
+        try:
+            from _pytest.junitxml import mangle_test_address, xml_key
+        except ImportError:
+            return
+        xml = self._config.stash.get(xml_key, None)
+        if xml is None:
+            return
+        names = mangle_test_address(report.nodeid)
+        classname = ".".join([mode, *([xml.prefix] if xml.prefix else []), *names[:-1]])
+        xml.node_reporter(report).add_attribute("classname", classname)
+
+    def pytest_sessionstart(self) -> None:
+        """Put what was asked for on the whole JUnit file."""
+        with contextlib.suppress(ImportError):
+            from _pytest.junitxml import xml_key
+
+            xml = self._config.stash.get(xml_key, None)
+            if xml is not None:
+                settings = self._runs.settings
+                xml.add_global_property("warmci.requested_mode", settings.mode.value)
+                xml.add_global_property("warmci.engine", settings.engine.value)
+                xml.add_global_property("warmci.session", settings.session)
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Decide the exit status and write the session's record; every lane is closed by now."""
+        if self._config.option.collectonly:
+            return
+        results = list(self.results())
+        if not results and not self._recipes:
+            return
+        session.exitstatus = self._exit_status(int(exitstatus), results)
+        self._write(session, results)
+        self._finished = True
+
+    def _exit_status(self, status: int, results: list[Result]) -> int:
+        if status not in (0, 1, 5):
+            by_maxfail = status == 2 and bool(self._config.option.maxfail) and self._failed
+            return 1 if by_maxfail else status
+        if self._failed or any(each.verdict == "failed" for each in results):
+            return 1
+        undone = [each for each in results if _promotion_failed(each)]
+        if self._unevaluated or undone or any(
+            each.verdict == "not-evaluated" for each in results
+        ):
+            return EXIT_NOT_EVALUATED
+        return 0 if self._passed else EXIT_NOTHING_RAN
+
+    def results(self) -> Iterator[Result]:
+        """Read the results that this session's runs left, whichever process ran them."""
+        runs = self._runs.state.runs
+        for folder in sorted(runs.iterdir()) if runs.is_dir() else []:
+            try:
+                found = read_result(folder)
+            except (FileNotFoundError, StateDamaged):
+                continue
+            if found.session == self._runs.settings.session:
+                yield found
+
+    def _write(self, session: pytest.Session, results: list[Result]) -> None:
+        settings = self._runs.settings
+        without = sorted(self._recipes - {each.recipe for each in results})
+        record = Session(
+            id=settings.session,
+            started=self._started,
+            argv=tuple(sys.argv),
+            finished=utc_now(),
+            runs=tuple(each.run_id for each in results),
+            verdicts={each.run_id: each.verdict for each in results},
+            exit_status=int(session.exitstatus),
+            without_result=tuple(without),
+        )
+        path = self._runs.state.session(settings.session)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        write_session(path, record)
+        target = self._config.option.warmci_json
+        if target:
+            data: dict[str, Any] = {
+                "format": 1,
+                "session": settings.session,
+                "exit_status": int(session.exitstatus),
+                "without_result": without,
+                "results": [each.to_json() for each in results],
+            }
+            Path(target).write_text(json.dumps(data, indent=2) + "\n", "utf-8")
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
+        """Show why things were not evaluated, each recipe's result, and how to run it again."""
+        if not self._finished:
+            return
+        if self._unevaluated:
+            terminalreporter.section("NOT EVALUATED", yellow=True)
+            for nodeid, reason in self._unevaluated:
+                terminalreporter.write_line(f"{nodeid}\n{_indented(reason)}")
+        results = list(self.results())
+        for each in results:
+            terminalreporter.section(f"warmci {each.recipe}", sep="-")
+            entry = self._runs.known_good(each.recipe, each.engine)
+            for line in describe(each, entry, self._runs.state.run(each.run_id)):
+                terminalreporter.write_line(line)
+        if results:
+            terminalreporter.write_line("")
+            terminalreporter.write_line(f"run again: {_rerun(self._config)}")
+
+
+def _promotion_failed(result: Result) -> bool:
+    return not result.promoted and result.promotion_reason.startswith("the promotion failed")
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())
+
+
+def _rerun(config: pytest.Config) -> str:
+    program = Path(sys.argv[0])
+    if program.name == "__main__.py":
+        words = [sys.executable, "-m", "pytest"]
+    else:
+        try:
+            words = [str(program.absolute().relative_to(Path.cwd()))]
+        except ValueError:
+            words = [str(program)]
+    return shlex.join([*words, *config.invocation_params.args])

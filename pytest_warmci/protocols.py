@@ -1,0 +1,132 @@
+"""The seams: what a layer asks of the one below, declared by who asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from pytest_warmci.model import RunningService, Stack
+
+
+class Progress(Protocol):
+    """Tells a waiting person what goes on."""
+
+    def __call__(self, text: str) -> None:
+        """Show one line."""
+        ...
+
+
+class AppPlace(Protocol):
+    """One app as an engine sees it: where it lives and what it may use."""
+
+    @property
+    def domain(self) -> str:
+        """The app's domain."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """The app's folder in the state directory."""
+        ...
+
+
+class Engine(Protocol):
+    """What deploys. `deploy` and `undeploy` only begin; `wait_converged` and `settle` wait.
+
+    All times are seconds. Errors: `RecipeFailed` where the recipe is at fault, a `NotEvaluated`
+    where it is not.
+    """
+
+    name: str
+
+    def check(self) -> None:
+        """Raise `EngineUnavailable` when this machine cannot run it."""
+        ...
+
+    def examine(self, stack: Stack) -> None:
+        """Raise when this engine cannot run what the stack says; change nothing."""
+        ...
+
+    def classify(self, differing: Sequence[str]) -> Differences:
+        """Sort compose keys that differ by whether this engine honours them."""
+        ...
+
+    def prepare(self, stack: Stack) -> None:
+        """Fetch and build all that deploying the stack needs (cached); deploys nothing."""
+        ...
+
+    def deploy(self, app: AppPlace, stack: Stack) -> None:
+        """Begin to bring the app to `stack`, in place when something of it runs."""
+        ...
+
+    def wait_converged(self, app: AppPlace, stack: Stack, timeout: float) -> None:
+        """Return when every service of `stack`, and nothing else, runs and is healthy."""
+        ...
+
+    def undeploy(self, app: AppPlace) -> None:
+        """Begin to stop the app; volumes, secrets and env stay."""
+        ...
+
+    def settle(self, app: AppPlace, timeout: float) -> None:
+        """Return when nothing of the app runs any more."""
+        ...
+
+    def remove(self, app: AppPlace) -> None:
+        """Delete all that the engine keeps of an undeployed app."""
+        ...
+
+    def running(self, app: AppPlace) -> Sequence[RunningService]:
+        """Say what runs now."""
+        ...
+
+    def prove(self, app: AppPlace, stack: Stack) -> str:
+        """Prove that `stack` is what runs and answers at the app's address; return how."""
+        ...
+
+    def leftovers(self, app: AppPlace) -> list[str]:
+        """List what is still there of an app that was removed or undeployed."""
+        ...
+
+    def volumes(self, app: AppPlace) -> Mapping[str, Path]:
+        """Map each volume's name to the folder that holds its data."""
+        ...
+
+    def logs(self, app: AppPlace) -> Mapping[str, Path]:
+        """Map each service's name to its log file."""
+        ...
+
+    def address(self, app: AppPlace) -> str:
+        """Return the app's base URL, choosing and recording its address when it has none."""
+        ...
+
+    def secret(self, app: AppPlace, stack: Stack, name: str) -> str:
+        """Return the value of a secret of the compose file."""
+        ...
+
+    def masked(self, app: AppPlace, text: str) -> str:
+        """Return `text` with every secret of the app blotted out."""
+        ...
+
+    def needs_training(self, stack: Stack) -> bool:
+        """Tell whether `train` could make booting this stack faster."""
+        ...
+
+    def train(self, app: AppPlace, stack: Stack, timeout: float) -> None:
+        """Boot a throw-away app, which the caller owns, so that later boots are faster."""
+        ...
+
+
+class Differences(Protocol):
+    """What separates two rendered stacks for an engine."""
+
+    @property
+    def seen(self) -> Sequence[str]:
+        """Keys that differ and that the engine honours."""
+        ...
+
+    @property
+    def unseen(self) -> Sequence[str]:
+        """Keys that differ and that the engine ignores."""
+        ...
+

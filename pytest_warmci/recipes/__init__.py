@@ -1,0 +1,1 @@
+"""What is tested: enrolment, git source, rendered compose files, versions."""

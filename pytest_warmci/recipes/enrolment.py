@@ -1,0 +1,148 @@
+"""Which recipes are enrolled: reading `recipe.yml`, the declaration that a recipe is tested."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import pydantic
+
+from pytest_warmci.errors import InputError
+from pytest_warmci.model import Enrolment, ProbeSpec
+from pytest_warmci.naming import is_recipe_name
+from pytest_warmci.clients import yamlfile
+
+RECIPE_FILE: Final = "recipe.yml"
+
+_SCHEMES: Final = ("https://", "ssh://", "file://")
+_SCP_FORM: Final = re.compile(r"[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:(?!//).+")
+_SCHEME_LIKE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(//|:)")
+_SKIPPED: Final = {"source", "__pycache__"}
+
+Seconds = Annotated[float, pydantic.Field(gt=0, le=24 * 3600)]
+
+
+class _Probe(yamlfile.Strict):
+    path: str
+    status: Annotated[
+        tuple[Annotated[int, pydantic.Field(ge=100, le=599)], ...], pydantic.Field(min_length=1)
+    ]
+    contains: str = ""
+
+    @pydantic.field_validator("path")
+    @classmethod
+    def _absolute(cls, path: str) -> str:
+        if not path.startswith("/") or re.search(r"[\s\x00-\x1f]", path):
+            raise ValueError(f"{path!r} is not a URL path that starts with /")
+        return path
+
+
+class _Timeouts(yamlfile.Strict):
+    deploy: Seconds = 300.0
+    stop: Seconds = 120.0
+
+
+class _RecipeFile(yamlfile.Strict):
+    format: Literal[1]
+    recipe: str
+    source: Annotated[str, pydantic.Field(min_length=1)]
+    probe: _Probe
+    timeouts: _Timeouts = _Timeouts()
+    requires: tuple[Literal["keycloak"], ...] = ()
+
+    @pydantic.field_validator("requires")
+    @classmethod
+    def _reasonable(cls, names: tuple[str, ...], info: pydantic.ValidationInfo) -> tuple[str, ...]:
+        if len(set(names)) < len(names):
+            raise ValueError("the same name is listed twice")
+        if info.data.get("recipe") in names:
+            raise ValueError("a recipe cannot require itself")
+        return names
+
+
+def read_enrolment(folder: Path) -> Enrolment:
+    """Read `recipe.yml` of a recipe's folder.
+
+    Raises:
+        InputError: It is missing or not valid; with file, line and what to write instead.
+    """
+    folder = folder.absolute()
+    path = folder / RECIPE_FILE
+    content = yamlfile.load(path, _RecipeFile)
+    document = yamlfile.load_mapping(path)
+    if content.recipe != folder.name:
+        raise InputError(
+            f"recipe: '{content.recipe}' is not the folder's name",
+            where=document.at("recipe"),
+            remedy=f"write 'recipe: {folder.name}' or rename the folder",
+        )
+    if not is_recipe_name(content.recipe):
+        raise InputError(
+            f"recipe: '{content.recipe}' cannot name a recipe",
+            where=document.at("recipe"),
+            remedy="use at most 40 of a-z, 0-9 and -, beginning and ending with a letter or digit",
+        )
+    return Enrolment(
+        recipe=content.recipe,
+        folder=folder,
+        source=absolute_source(content.source, folder, document.at("source")),
+        probe=ProbeSpec(content.probe.path, content.probe.status, content.probe.contains),
+        deploy_timeout=content.timeouts.deploy,
+        stop_timeout=content.timeouts.stop,
+        requires=content.requires,
+    )
+
+
+def find_enrolments(root: Path) -> list[Path]:
+    """Return the folders at or below `root` that have a `recipe.yml`, sorted.
+
+    Hidden folders and those named `source` are not entered, nor what lies below a recipe's folder.
+    """
+    return list(_enrolled(root))
+
+
+def _enrolled(folder: Path) -> Iterator[Path]:
+    if (folder / RECIPE_FILE).is_file():
+        yield folder
+        return
+    try:
+        below = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
+    except OSError:
+        return  # what cannot be read holds nothing that could be tested
+    for name in below:
+        # symlinks may lead back up, and a recipe behind one is found where it really is
+        if not name.startswith(".") and name not in _SKIPPED and not (folder / name).is_symlink():
+            yield from _enrolled(folder / name)
+
+
+def is_url(location: str) -> bool:
+    """Tell whether a source's location is a URL (and not a path)."""
+    return location.startswith(_SCHEMES) or _SCP_FORM.fullmatch(location) is not None
+
+
+def absolute_source(location: str, base: Path, where: str) -> str:
+    """Return a source's location with a path made absolute, seen from the folder `base`.
+
+    Raises:
+        InputError: It is a URL of a kind that is not read, or carries credentials.
+    """
+    if is_url(location):
+        if re.match(r"https://[^/]*@", location):
+            raise InputError(
+                "a URL with credentials in it is refused",
+                where=where,
+                why="they would show in process lists and reports",
+                remedy="leave them out; put them into ~/.netrc, or use an ssh:// URL",
+            )
+        return location
+    if _SCHEME_LIKE.match(location):
+        raise InputError(
+            f"'{location.partition(':')[0]}' is no kind of URL that is read",
+            where=where,
+            remedy=f"use {', '.join(_SCHEMES)}, git@host:path or a path",
+        )
+    # not resolve(): messages should name the path as it was written, symlinks and all
+    return os.path.abspath(base / Path(location).expanduser())  # noqa: PTH100

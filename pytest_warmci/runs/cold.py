@@ -1,0 +1,137 @@
+"""The cold track: a fresh app for each stage, removed at its end."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from pytest_warmci.clients.files import make_folder
+from pytest_warmci.errors import BaselineRotten, NotEvaluated, RecipeFailed
+from pytest_warmci.model import Stage
+from pytest_warmci.naming import cold_domain
+from pytest_warmci.runs import recover
+from pytest_warmci.runs.deploying import bring_up, deploy, take_down
+from pytest_warmci.runs.evidence import keep_logs
+from pytest_warmci.runs.place import Place
+from pytest_warmci.runs.run import Run
+from pytest_warmci.store.disk import require_free
+from pytest_warmci.store.journal import Journal
+from pytest_warmci.store.locks import hold
+from pytest_warmci.store.registry import Registry
+
+_ROOM = 1024 * 1024 * 1024
+"""Bytes that must be free before a cold run: two installs and their data."""
+
+
+class ColdTrack:
+    """Moves throw-away apps through a cold run."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        domain = cold_domain(run.recipe, run.id)
+        self._place = Place(run.recipe, domain, run.state.app(run.engine.name, domain))
+        self._held = ExitStack()
+        self._made = False
+
+    def open(self) -> None:
+        """Take the app's lock, reap what dead runs left, and see that there is room."""
+        run = self._run
+        who = run.holder("cold run")
+        self._held.enter_context(hold(run.state.lock(self._place.domain), who=who, limit=0))
+        with run.phases("recover"):
+            run.notes += recover.reap_cold(run.state, run.engine)
+            require_free(run.state.root, _ROOM, "a cold run")
+        known_good = Registry(run.state).find(run.engine.name, run.recipe)
+        run.digest_before = known_good.digest if known_good else None
+        run.place = self._place
+        with run.phases("prepare"):
+            run.prepare(run.plan.head, self._place.domain)
+            if run.plan.base is not None:
+                run.prepare(run.plan.base, self._place.domain)
+
+    def base(self) -> None:
+        """Deploy the base fresh and plant the witness in it.
+
+        Raises:
+            BaselineRotten: The base, which is published, does not work.
+        """
+        run, base = self._run, self._run.plan.base
+        if base is None:
+            raise NotEvaluated("there is no base to upgrade from", where=run.recipe)
+        self._create()
+        try:
+            with run.phases("base"):
+                self._place.create(run.plan.source, base)
+                run.running(
+                    deploy(run.engine, self._place, run.plan.enrolment, run.plan.source, base)
+                )
+            if run.deployed is not None:
+                with run.phases("witness"):
+                    run.plant(run.deployed)
+        except RecipeFailed as error:
+            raise BaselineRotten(
+                f"the base {base} itself does not work",
+                where=run.recipe,
+                why=str(error),
+                remedy="run cold on that version to see what is wrong with it",
+            ) from error
+
+    def head(self, stage: Stage) -> None:
+        """Deploy head: fresh in the install stage, in place over the base in the upgrade stage."""
+        run = self._run
+        with run.phases("deploy" if stage == "install" else "upgrade"):
+            if stage == "install":
+                self._create()
+                self._place.create(run.plan.source, run.plan.head)
+            run.running(
+                deploy(run.engine, self._place, run.plan.enrolment, run.plan.source, run.plan.head)
+            )
+        if run.deployed is not None:
+            run.proof = run.deployed.proof
+
+    def restart(self) -> None:
+        """Stop and start the app on its data, and look for the witness again.
+
+        Raises:
+            RecipeFailed: It does not come back, or not with its data.
+        """
+        run, deployed = self._run, self._run.deployed
+        if deployed is None:
+            raise NotEvaluated("nothing runs", where=run.recipe)
+        if run.witness is not None and run.planted is None:
+            run.plant(deployed)
+        with run.phases("restart"):
+            take_down(run.engine, self._place, run.plan.enrolment)
+            run.running(
+                bring_up(run.engine, self._place, run.plan.enrolment, deployed.stack)
+            )
+        if run.witness is not None:
+            run.check_witness()
+
+    def leave(self, stage: Stage, passed: bool) -> None:
+        """Remove the app, whatever happened to it."""
+        run = self._run
+        run.deployed = None
+        if not self._made:
+            return
+        keep_logs(run, stage)
+        with run.phases("remove"):
+            recover.remove_app(run.engine, self._place, run.plan.enrolment.stop_timeout)
+        self._made = False
+        run.leftovers += run.engine.leftovers(self._place)
+        if self._place.folder.exists():
+            run.leftovers.append(str(self._place.folder))
+
+    def close(self) -> None:
+        """Release the app's lock."""
+        run = self._run
+        known_good = Registry(run.state).find(run.engine.name, run.recipe)
+        run.digest_after = known_good.digest if known_good else None
+        self._held.close()
+
+    def _create(self) -> None:
+        """Own the app before anything of it exists."""
+        make_folder(self._place.folder)
+        Journal(self._place.folder).begin(
+            "cold", run=self._run.id, session=self._run.settings.session
+        )
+        self._made = True

@@ -1,0 +1,17 @@
+"""Evidence that is kept before an app goes."""
+
+from __future__ import annotations
+
+from pytest_warmci.clients.files import make_folder, write_text
+from pytest_warmci.runs.run import Run
+
+
+def keep_logs(run: Run, stage: str) -> None:
+    """Copy the logs of the app into the run's folder, secrets blotted out."""
+    if run.place is None:
+        return
+    folder = run.state.run(run.id) / "logs"
+    for service, path in run.engine.logs(run.place).items():
+        make_folder(folder)
+        text = path.read_text("utf-8", "replace")
+        write_text(folder / f"{stage}-{service}.log", run.engine.masked(run.place, text))

@@ -1,0 +1,58 @@
+"""The app as tests and witnesses get it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pytest_warmci.errors import InputError
+from pytest_warmci.model import Stack
+from pytest_warmci.protocols import Engine
+from pytest_warmci.runs.place import Place
+
+
+class AppHandle:
+    """One deployed app (see `pytest_warmci.api.App`)."""
+
+    def __init__(self, engine: Engine, place: Place, stack: Stack) -> None:
+        self._engine = engine
+        self._place = place
+        self._stack = stack
+
+    def __repr__(self) -> str:
+        return f"<app {self.domain} {self._stack.revision}>"
+
+    @property
+    def url(self) -> str:
+        """Base URL, without a final slash."""
+        return self._engine.address(self._place)
+
+    @property
+    def domain(self) -> str:
+        """The app's domain."""
+        return self._place.domain
+
+    @property
+    def version(self) -> str:
+        """The version that runs now."""
+        return self._stack.revision.version
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        """The app's `.env`."""
+        return self._place.env()
+
+    def secret(self, name: str) -> str:
+        """Return the value of a secret, by its name in the compose file."""
+        return self._engine.secret(self._place, self._stack, name)
+
+    def logs(self, service: str) -> str:
+        """Return a service's output so far, secrets blotted out."""
+        found = self._engine.logs(self._place)
+        if service not in found:
+            raise InputError(
+                f"there is no service '{service}' with a log",
+                where=self.domain,
+                remedy=f"name one of: {', '.join(sorted(found))}",
+            )
+        text = found[service].read_text("utf-8", "replace")
+        return self._engine.masked(self._place, text)

@@ -1,0 +1,291 @@
+"""A lane: one recipe's state in one session, moved from stage to stage and phase to phase.
+
+Knows nothing of pytest. Whoever drives it says where to go before each test, what became of each
+test, and when to leave; the lane does every step on the way, each at most once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+from pytest_warmci.clients.files import make_folder
+from pytest_warmci.errors import (
+    BaselineRotten,
+    NotEvaluated,
+    RecipeFailed,
+    StateDamaged,
+    WarmciError,
+)
+from pytest_warmci.model import PHASES, STAGES, Phase, Stage, Verdict
+from pytest_warmci.runs import promote
+from pytest_warmci.runs.cold import ColdTrack
+from pytest_warmci.runs.handle import AppHandle
+from pytest_warmci.runs.outcomes import Outcomes
+from pytest_warmci.runs.quick import QuickTrack
+from pytest_warmci.runs.run import Run
+from pytest_warmci.store.owner import utc_now
+from pytest_warmci.store.results import (
+    KnownGoodDigests,
+    Result,
+    Source,
+    TestedVersion,
+    WitnessCount,
+    write_result,
+)
+
+
+class Track(Protocol):
+    """How one mode moves its app; see `quick` and `cold`."""
+
+    def open(self) -> None:
+        """Take locks and recover."""
+
+    def base(self) -> None:
+        """Bring the app to base."""
+
+    def head(self, stage: Stage) -> None:
+        """Bring the app to head."""
+
+    def restart(self) -> None:
+        """Stop and start the app on its data."""
+
+    def leave(self, stage: Stage, passed: bool) -> None:
+        """End the stage's app."""
+
+    def close(self) -> None:
+        """Release everything."""
+
+
+class Blocked(Exception):
+    """An earlier step of this stage failed or is skipped; the reason is the message."""
+
+
+class Lane:
+    """One run, driven from outside.
+
+    Args:
+        run: What it is about.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.outcomes = Outcomes()
+        self._track: Track = QuickTrack(run) if run.plan.mode == "quick" else ColdTrack(run)
+        self._begun = time.monotonic()
+        self._started = utc_now()
+        self._opened = False
+        self._stage: Stage | None = None
+        self._reached: int = -1
+        self._left: set[Stage] = set()
+        self._failure: dict[Stage | None, WarmciError] = {}
+        self.result: Result | None = None
+
+    @property
+    def entered(self) -> bool:
+        """Tell whether a stage is entered and not left."""
+        return self._stage is not None
+
+    @property
+    def app(self) -> AppHandle:
+        """The app that runs now.
+
+        Raises:
+            NotEvaluated: None does.
+        """
+        if self.run.deployed is None:
+            raise NotEvaluated("no app runs now", where=self.run.recipe)
+        return self.run.deployed.app
+
+    def goto(self, stage: Stage, phase: Phase) -> None:
+        """Do every step up to `phase` of `stage` that is not done yet.
+
+        Raises:
+            RecipeFailed: A step failed and the recipe is at fault.
+            NotEvaluated: A step failed and the recipe is not at fault.
+            Blocked: An earlier call has raised for this stage, or it is skipped.
+        """
+        if stage != self._stage:
+            if stage in self._left or self._is_before(stage):
+                raise StateDamaged(f"cannot go back to stage {stage}", where=self.run.recipe)
+            self.leave()
+        for known in (None, stage):
+            if known in self._failure:
+                raise Blocked(self._failure[known].summary)
+        if stage == "upgrade" and self.run.plan.skip:
+            raise Blocked(self.run.plan.skip)
+        try:
+            self._open()
+        except WarmciError as error:
+            self._fail(None, error)
+            raise
+        self._stage = stage
+        try:
+            self._advance(stage, phase)
+        except WarmciError as error:
+            self._fail(stage, error)
+            raise
+
+    def block(self, stage: Stage, error: WarmciError) -> None:
+        """Say that nothing more of a stage can be evaluated, for that reason."""
+        self._fail(stage, error)
+
+    def restart(self) -> None:
+        """Restart the app that runs now (cold only), see `ColdTrack.restart`."""
+        self._track.restart()
+
+    def leave(self) -> None:
+        """End the stage that is entered: logs, undeploy, settle, keep or restore or remove.
+
+        Raises:
+            NotEvaluated: It could not be ended cleanly.
+        """
+        stage = self._stage
+        if stage is None:
+            return
+        self._stage, self._reached = None, -1
+        self._left.add(stage)
+        passed = not self.outcomes.troubled and stage not in self._failure
+        try:
+            self._track.leave(stage, passed and self.outcomes.passed > 0)
+        except WarmciError as error:
+            self._fail(stage, error)
+            raise
+
+    def close(self, *, narrowed: Sequence[str], interrupted: bool) -> Result:
+        """End the run: leave, promote when it is due, write the result, release the locks.
+
+        Args:
+            narrowed: What made the session do less than the whole recipe, one reason each.
+            interrupted: The session was told to stop.
+
+        Returns:
+            The result, which is also in the run's folder.
+        """
+        run = self.run
+        if interrupted:
+            self.outcomes.interrupted = True
+        try:
+            self.leave()
+        except WarmciError as error:
+            run.notes.append(f"leaving failed: {error.summary}")
+        cold_seconds = time.monotonic() - self._begun
+        verdict, reason = self._verdict()
+        incomplete = [*narrowed, *self.outcomes.incomplete(), *self._not_green(verdict)]
+        asked_cold = run.plan.requested_mode == "cold" and run.plan.mode == "cold"
+        promoted, why_not = False, "a quick run never promotes"
+        if run.plan.mode == "cold":
+            why_not = "not asked for as cold" if not asked_cold else "not complete"
+        if asked_cold and not incomplete:
+            promoted, why_not = self._promote(cold_seconds)
+        try:
+            self._track.close()
+        except WarmciError as error:
+            self._fail(None, error)
+            verdict, reason = self._verdict()
+            incomplete += self._not_green(verdict)
+        self.result = Result(
+            run_id=run.id,
+            session=run.settings.session,
+            recipe=run.recipe,
+            engine=run.engine.name,
+            mode=run.plan.mode,
+            requested_mode=run.plan.requested_mode,
+            authority=asked_cold and not incomplete,
+            complete=not incomplete,
+            verdict=verdict,
+            reason=reason,
+            source=Source(run.plan.source.location, run.plan.head_ref),
+            started=self._started,
+            seconds=round(time.monotonic() - self._begun, 3),
+            base=_tested(run.plan.base),
+            head=_tested(run.plan.head),
+            proved_head=run.proof,
+            witness=None if run.planted is None else WitnessCount(run.before, run.after),
+            known_good=KnownGoodDigests(run.digest_before, run.digest_after),
+            promoted=promoted,
+            promotion_reason=why_not,
+            tests=self.outcomes.counts,
+            phases=run.phases.done,
+            leftovers=tuple(run.leftovers),
+            incomplete_because=tuple(dict.fromkeys(incomplete)),
+            notes=tuple([*run.plan.notes, *run.notes, *self._witness_note()]),
+            canonical_domain=run.canonical.domain,
+        )
+        folder = run.state.run(run.id)
+        make_folder(folder)
+        write_result(folder, self.result)
+        return self.result
+
+    def _open(self) -> None:
+        if not self._opened:
+            self._track.open()
+            self._opened = True
+
+    def _is_before(self, stage: Stage) -> bool:
+        return any(STAGES.index(stage) < STAGES.index(left) for left in self._left)
+
+    def _advance(self, stage: Stage, phase: Phase) -> None:
+        wanted = PHASES.index(phase)
+        while self._reached < wanted:
+            self._reached += 1
+            step = PHASES[self._reached]
+            if step == "base" and stage == "upgrade":
+                if self.run.plan.obstacle is not None:
+                    raise self.run.plan.obstacle
+                self._track.base()
+            elif step == "head":
+                self._track.head(stage)
+            elif step == "gone":
+                self.leave()
+                self._stage, self._reached = stage, wanted
+                self._left.discard(stage)
+
+    def _fail(self, stage: Stage | None, error: WarmciError) -> None:
+        self._failure.setdefault(stage, error)
+        if isinstance(error, RecipeFailed):
+            self.outcomes.failure = self.outcomes.failure or error.summary
+        else:
+            self.outcomes.obstacle = self.outcomes.obstacle or error.summary
+        if isinstance(error, BaselineRotten):
+            self.run.proof = None
+
+    def _verdict(self) -> tuple[Verdict, str]:
+        outcomes = self.outcomes
+        if outcomes.interrupted:
+            return "not-evaluated", "interrupted"
+        if outcomes.failure:
+            return "failed", outcomes.failure
+        if outcomes.obstacle:
+            return "not-evaluated", outcomes.obstacle
+        if self.run.plan.skip and outcomes.passed == 0:
+            return "skipped", self.run.plan.skip
+        if outcomes.passed == 0:
+            return "skipped", "no test ran"
+        return "passed", ""
+
+    def _not_green(self, verdict: Verdict) -> list[str]:
+        return [] if verdict == "passed" else [f"verdict {verdict}"]
+
+    def _witness_note(self) -> list[str]:
+        return ["data: not witnessed"] if self.run.witness is None else []
+
+    def _promote(self, cold_seconds: float) -> tuple[bool, str]:
+        reason = promote.why_not(self.run)
+        if reason:
+            return False, reason
+        try:
+            reason = promote.promote(self.run, cold_seconds)
+        except WarmciError as error:
+            self.outcomes.promotion_failed = True
+            return False, f"the promotion failed: {error.summary}"
+        return not reason, reason
+
+
+def _tested(revision: object) -> TestedVersion | None:
+    from pytest_warmci.model import Revision
+
+    if not isinstance(revision, Revision):
+        return None
+    return TestedVersion(revision.version, revision.commit)

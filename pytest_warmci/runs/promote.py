@@ -1,0 +1,153 @@
+"""Moving the known-good forward: only after a complete green cold run of a published version."""
+
+from __future__ import annotations
+
+from pytest_warmci.errors import NotEvaluated, WarmciError
+from pytest_warmci.model import FORMAT, KnownGood
+from pytest_warmci.recipes.versions import parse_version
+from pytest_warmci.runs import recover
+from pytest_warmci.runs.deploying import deploy, take_down
+from pytest_warmci.runs.place import Place
+from pytest_warmci.runs.run import Run
+from pytest_warmci.store import snapshots
+from pytest_warmci.store.alerts import raise_alert, settle_alert
+from pytest_warmci.store.journal import Journal
+from pytest_warmci.store.locks import hold
+from pytest_warmci.store.owner import utc_now
+from pytest_warmci.store.registry import Registry, RegistryWriter
+
+
+def why_not(run: Run) -> str:
+    """Return why a green, complete run must not promote; empty when it must.
+
+    The caller has seen that the run was asked for as cold, complete and green.
+    """
+    head = run.plan.head
+    if not head.published:
+        return f"head {head} is not a published version"
+    if run.witness is None:
+        return "data: not witnessed (there is no witness.py)"
+    entry = Registry(run.state).find(run.engine.name, run.recipe)
+    return _why_not_over(run, entry)
+
+
+def _why_not_over(run: Run, entry: KnownGood | None) -> str:
+    head = run.plan.head
+    if entry is None:
+        return ""
+    if parse_version(head.version) < parse_version(entry.version):
+        return f"{head.version} is older than the known-good {entry.version}"
+    return ""
+
+
+def promote(run: Run, cold_seconds: float) -> str:
+    """Make head the known-good, on a canonical deployed fresh for it.
+
+    Until the entry is written, the old known-good stands: recovery restores it.
+
+    Args:
+        run: The run, complete and green.
+        cold_seconds: How long the cold run took, for comparing quick runs with it.
+
+    Returns:
+        Why it did not promote after all; empty when it did.
+
+    Raises:
+        NotEvaluated: The promotion was due and failed; the old known-good is in its place.
+    """
+    place = run.canonical
+    limit = run.settings.lock_limit.value
+    with hold(
+        run.state.lock(place.domain),
+        who=run.holder("promotion"),
+        limit=limit,
+        on_wait=run.progress,
+    ):
+        run.notes += recover.recover_canonical(
+            run.state, run.engine, place, run.settings.session
+        )
+        old = Registry(run.state).find(run.engine.name, run.recipe)
+        reason = _why_not_over(run, old)
+        if reason:
+            return reason
+        if old is not None and not recover.quarantine_reason(place):
+            old, healed = recover.ensure_known_good(run.state, place, old)
+            run.notes += healed
+        _promote(run, place, old, cold_seconds)
+    return ""
+
+
+def _promote(run: Run, place: Place, old: KnownGood | None, cold_seconds: float) -> None:
+    generation = recover.new_generation(place)
+    journal = Journal(place.folder)
+    run.engine.address(place)  # chosen once and recorded before anything is made
+    journal.begin(
+        "promote", run=run.id, session=run.settings.session, generation=generation
+    )
+    run.place = place
+    try:
+        with run.phases("promote"):
+            entry = _make(run, place, generation, cold_seconds)
+            RegistryWriter(run.state).put(entry)
+    except BaseException as error:
+        _give_up(run, place, old, error)
+        raise
+    recover.clear_quarantine(place)
+    for kind in ("canonical.quarantined", "baseline.rotten", "promotion.failed"):
+        settle_alert(run.state.alerts, kind, run.recipe)
+    if old is not None:
+        snapshots.remove(place.snapshots, old.generation)
+    journal.end()
+
+
+def _make(run: Run, place: Place, generation: str, cold_seconds: float) -> KnownGood:
+    head, plan = run.plan.head, run.plan
+    place.clear()
+    place.create(plan.source, head)
+    deployed = deploy(run.engine, place, plan.enrolment, plan.source, head)
+    run.plant(deployed)
+    take_down(run.engine, place, plan.enrolment)
+    taken = snapshots.take(place.snapshots, generation, place.roots)
+    return KnownGood(
+        recipe=run.recipe,
+        engine=run.engine.name,
+        domain=place.domain,
+        url=run.engine.address(place),
+        version=head.version,
+        commit=head.commit,
+        generation=generation,
+        digest=taken.digest,
+        witness=run.planted or {},
+        promoted_at=utc_now(),
+        promoted_by=run.id,
+        evidence={
+            "run": run.id,
+            "session": run.settings.session,
+            "proof": deployed.proof,
+            "witnessed": run.before or 0,
+            "bytes": taken.size_bytes,
+        },
+        cold_seconds=round(cold_seconds, 2),
+        format=FORMAT,
+    )
+
+
+def _give_up(run: Run, place: Place, old: KnownGood | None, error: BaseException) -> None:
+    raise_alert(
+        run.state.alerts,
+        kind="promotion.failed",
+        subject=run.recipe,
+        facts={"version": run.plan.head.version, "why": _summary(error)},
+        remedy="look at the run's logs; the old known-good stands",
+    )
+    run.notes += recover.recover_canonical(run.state, run.engine, place, run.settings.session)
+    entry = Registry(run.state).find(run.engine.name, run.recipe)
+    if (entry.generation if entry else None) != (old.generation if old else None):
+        raise NotEvaluated(
+            "the registry entry is not the old one after a failed promotion",
+            where=run.recipe,
+        )
+
+
+def _summary(error: BaseException) -> str:
+    return error.summary if isinstance(error, WarmciError) else repr(error)

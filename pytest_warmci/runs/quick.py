@@ -1,0 +1,212 @@
+"""The quick track: reattach the canonical, upgrade it, keep or restore it.
+
+It only reads the registry. What heals a known-good lives in `recover` and runs before.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from pytest_warmci.clients.files import remove_tree, write_json
+from pytest_warmci.errors import (
+    BaselineRotten,
+    NotEvaluated,
+    Quarantined,
+    RecipeFailed,
+    WarmciError,
+)
+from pytest_warmci.model import FORMAT, KnownGood, Stage
+from pytest_warmci.runs import recover
+from pytest_warmci.runs.deploying import bring_up, deploy, take_down
+from pytest_warmci.runs.evidence import keep_logs
+from pytest_warmci.runs.run import Run
+from pytest_warmci.store import snapshots
+from pytest_warmci.store.alerts import raise_alert
+from pytest_warmci.store.disk import require_free
+from pytest_warmci.store.journal import Journal
+from pytest_warmci.store.locks import hold
+from pytest_warmci.store.registry import Registry
+
+_KEPT = "kept.json"
+_SPARE = 256 * 1024 * 1024
+
+
+class QuickTrack:
+    """Moves a recipe's canonical through a quick run."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._place = run.canonical
+        self._entry: KnownGood | None = None
+        self._held = ExitStack()
+        self._open = False
+
+    def open(self) -> None:
+        """Take the canonical's lock, recover, and prove the known-good by content."""
+        run, place = self._run, self._place
+        self._held.enter_context(
+            hold(
+                run.state.lock(place.domain),
+                who=run.holder("quick run"),
+                limit=run.settings.lock_limit.value,
+                on_wait=run.progress,
+            )
+        )
+        with run.phases("recover"):
+            run.notes += recover.recover_canonical(
+                run.state, run.engine, place, run.settings.session
+            )
+            entry = Registry(run.state).find(run.engine.name, run.recipe)
+            reason = recover.quarantine_reason(place)
+            if entry is None or reason or entry.commit != getattr(run.plan.base, "commit", ""):
+                raise Quarantined(
+                    "the canonical changed while this run waited for it",
+                    where=run.recipe,
+                    why=reason,
+                    remedy="run again",
+                )
+            entry, healed = recover.ensure_known_good(run.state, place, entry)
+            run.notes += healed
+            run.digest_before = entry.digest
+            size = snapshots.verify(place.snapshots, entry.generation, entry.digest).size_bytes
+            require_free(place.folder, 3 * size + _SPARE, "restoring and upgrading the canonical")
+        self._entry = entry
+        run.place = place
+        with run.phases("prepare"):
+            run.prepare(run.plan.head, place.domain)
+
+    def base(self) -> None:
+        """Deploy the known-good on its own data and look for the witness.
+
+        A rotten baseline is restored and tried once more.
+
+        Raises:
+            BaselineRotten: The known-good does not work, or its data are not all there.
+        """
+        entry = self._known_good()
+        journal = Journal(self._place.folder)
+        journal.begin("quick", run=self._run.id, session=self._run.settings.session)
+        self._open = True
+        with self._run.phases("restore"):
+            self._restore_if_changed(entry)
+        try:
+            self._boot(entry)
+        except (RecipeFailed, BaselineRotten) as first:
+            self._run.notes.append(f"the known-good did not work, restored it: {first.summary}")
+            with self._run.phases("restore"):
+                take_down(self._run.engine, self._place, self._run.plan.enrolment)
+                recover.restore(self._run.state, self._place, entry)
+            try:
+                self._boot(entry)
+            except (RecipeFailed, BaselineRotten) as second:
+                self._raise_rotten(second)
+
+    def head(self, stage: Stage) -> None:
+        """Upgrade the canonical to head, in place."""
+        run = self._run
+        with run.phases("upgrade"):
+            run.running(
+                deploy(run.engine, self._place, run.plan.enrolment, run.plan.source, run.plan.head)
+            )
+        if run.deployed is not None:
+            run.proof = run.deployed.proof
+
+    def restart(self) -> None:
+        """Not part of a quick run.
+
+        Raises:
+            NotEvaluated: Always.
+        """
+        raise NotEvaluated("a quick run does not restart the app", where=self._run.recipe)
+
+    def leave(self, stage: Stage, passed: bool) -> None:
+        """Undeploy; keep the volumes after a pass, else put the known-good back.
+
+        Raises:
+            SnapshotDamaged: The known-good cannot be restored (loud, quarantined).
+            NotEvaluated: The app does not stop.
+        """
+        run = self._run
+        run.deployed = None
+        if not self._open:
+            return
+        entry = self._known_good()
+        keep_logs(run, "quick")
+        try:
+            with run.phases("stop"):
+                take_down(run.engine, self._place, run.plan.enrolment)
+        except WarmciError:
+            # What does not stop is restored by the next run: its journal is still there.
+            self._open = False
+            raise
+        if passed:
+            write_json(
+                self._place.folder / _KEPT,
+                {"format": FORMAT, "run": run.id, "commit": run.plan.head.commit},
+            )
+        else:
+            with run.phases("restore"):
+                recover.restore(run.state, self._place, entry)
+                remove_tree(self._place.folder / _KEPT)
+        Journal(self._place.folder).end()
+        self._open = False
+        run.leftovers += run.engine.leftovers(self._place)
+
+    def close(self) -> None:
+        """Read the known-good back as it is now, and release the lock."""
+        run = self._run
+        try:
+            if run.digest_before is not None:
+                now = Registry(run.state).find(run.engine.name, run.recipe)
+                if now is not None:
+                    read = snapshots.verify(self._place.snapshots, now.generation, now.digest)
+                    run.digest_after = read.digest
+        finally:
+            self._held.close()
+
+    def _known_good(self) -> KnownGood:
+        if self._entry is None:
+            raise NotEvaluated("the canonical was not opened", where=self._run.recipe)
+        return self._entry
+
+    def _restore_if_changed(self, entry: KnownGood) -> None:
+        if snapshots.measure(self._place.roots).digest == entry.digest:
+            return
+        kept = self._place.folder / _KEPT
+        who = "an earlier run's upgrade was kept" if kept.is_file() else "they had changed"
+        recover.restore(self._run.state, self._place, entry)
+        remove_tree(kept)
+        self._run.notes.append(f"volumes restored to known-good first: {who}")
+
+    def _boot(self, entry: KnownGood) -> None:
+        run = self._run
+        with run.phases("deploy"):
+            stack = self._place.deployed_stack()
+            run.running(bring_up(run.engine, self._place, run.plan.enrolment, stack))
+        if run.witness is None or run.deployed is None:
+            return
+        with run.phases("witness"):
+            run.planted = dict(entry.witness)
+            run.before = run.witness.check(run.deployed.app, run.planted)
+        promised = int(entry.evidence.get("witnessed", 0))
+        if run.before == 0 or run.before < promised:
+            raise BaselineRotten(
+                f"the witness finds {run.before} of {promised} in the known-good",
+                where=run.recipe,
+            )
+
+    def _raise_rotten(self, error: WarmciError) -> None:
+        raise_alert(
+            self._run.state.alerts,
+            kind="baseline.rotten",
+            subject=self._run.recipe,
+            facts={"domain": self._place.domain, "why": error.summary},
+            remedy=f"warmci seed {self._run.recipe}",
+        )
+        raise BaselineRotten(
+            "the known-good itself does not work",
+            where=self._run.recipe,
+            why=str(error),
+            remedy=f"run cold, or seed again: warmci seed {self._run.recipe}",
+            changed="the known-good is being put back; an alert was raised",
+        ) from error

@@ -1,0 +1,197 @@
+"""Finishing what a dead run had begun; the first thing under every app's lock.
+
+Everything here can be killed and done again. Only what a registry entry names is ever written
+into its place: healing cannot move a known-good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from pytest_warmci.clients.files import make_folder, read_record, remove_tree, write_json
+from pytest_warmci.errors import BaselineRotten, LockBusy, SnapshotDamaged, StateDamaged
+from pytest_warmci.model import FORMAT, KnownGood
+from pytest_warmci.naming import new_run_id
+from pytest_warmci.protocols import Engine
+from pytest_warmci.runs.place import Place
+from pytest_warmci.store import snapshots
+from pytest_warmci.store.alerts import raise_alert
+from pytest_warmci.store.journal import Journal
+from pytest_warmci.store.locks import Holder, hold
+from pytest_warmci.store.registry import Registry, RegistryWriter
+from pytest_warmci.store.state import StateDirectory
+
+_STOP_SECONDS = 180.0
+_QUARANTINE = "quarantine.json"
+
+
+def quarantine_reason(place: Place) -> str:
+    """Return why a canonical is set aside; empty when it is not."""
+    path = place.folder / _QUARANTINE
+    if not path.is_file():
+        return ""
+    return str(read_record(path, "quarantine mark").get("reason", "unknown"))
+
+
+def clear_quarantine(place: Place) -> None:
+    """Take a canonical back: only a promotion does."""
+    remove_tree(place.folder / _QUARANTINE)
+
+
+def quarantine(state: StateDirectory, place: Place, reason: str) -> None:
+    """Set a canonical aside until the next promotion, loudly."""
+    make_folder(place.folder)
+    write_json(place.folder / _QUARANTINE, {"format": FORMAT, "reason": reason})
+    raise_alert(
+        state.alerts,
+        kind="canonical.quarantined",
+        subject=place.recipe,
+        facts={"domain": place.domain, "reason": reason},
+        remedy=f"warmci seed {place.recipe}",
+    )
+
+
+def recover_canonical(
+    state: StateDirectory, engine: Engine, place: Place, session: str
+) -> list[str]:
+    """Finish what a dead run left of a canonical; the caller holds its lock.
+
+    Returns:
+        What was done, one sentence each.
+
+    Raises:
+        StateDamaged: The journal or the entry cannot be read.
+        SnapshotDamaged: What must be restored is damaged; the canonical is quarantined.
+    """
+    journal = Journal(place.folder)
+    begun = journal.read()
+    entry = Registry(state).find(engine.name, place.recipe)
+    done: list[str] = []
+    if begun is None and not engine.leftovers(place):
+        snapshots.sweep(place.snapshots, {entry.generation} if entry else set())
+        return done
+    engine.undeploy(place)
+    engine.settle(place, _STOP_SECONDS)
+    if begun is None:
+        journal.begin("restore", run="recover", session=session)
+        begun = {"op": "restore", "run": "an unknown run"}
+    done.append(_put_back(state, engine, place, entry, begun))
+    snapshots.sweep(place.snapshots, {entry.generation} if entry else set())
+    journal.end()
+    return done
+
+
+def _put_back(
+    state: StateDirectory,
+    engine: Engine,
+    place: Place,
+    entry: KnownGood | None,
+    begun: Mapping[str, Any],
+) -> str:
+    what = f"{begun.get('op')} of run {begun.get('run')}"
+    if entry is not None and begun.get("generation") == entry.generation:
+        return f"{what} had written its entry already: finished it"
+    if entry is None:
+        engine.remove(place)
+        place.clear()
+        return f"{what} was cut short: removed what it had made, there was no known-good"
+    restore(state, place, entry)
+    return f"{what} was cut short: restored the known-good {entry.version}"
+
+
+def restore(state: StateDirectory, place: Place, entry: KnownGood) -> None:
+    """Put the known-good back: version, data, secrets and `.env` together, then verified.
+
+    Raises:
+        SnapshotDamaged: It cannot be; the canonical is quarantined.
+    """
+    try:
+        snapshots.restore(place.snapshots, entry.generation, entry.digest, place.roots)
+    except SnapshotDamaged as error:
+        quarantine(state, place, error.summary)
+        raise
+
+
+def ensure_known_good(
+    state: StateDirectory, place: Place, entry: KnownGood
+) -> tuple[KnownGood, list[str]]:
+    """Verify a known-good's snapshot by content; heal it from equal volumes when it is damaged.
+
+    Returns:
+        The entry (its generation differs after healing, its digest never does) and what was done.
+
+    Raises:
+        BaselineRotten: Snapshot and volumes are both damaged; the canonical is quarantined.
+    """
+    try:
+        snapshots.verify(place.snapshots, entry.generation, entry.digest)
+        return entry, []
+    except SnapshotDamaged as error:
+        damage = error
+    live = snapshots.measure(place.roots)
+    if live.digest != entry.digest:
+        quarantine(state, place, damage.summary)
+        raise BaselineRotten(
+            "the known-good is damaged, and so are the kept volumes",
+            where=place.recipe,
+            why=str(damage),
+            remedy=f"warmci seed {place.recipe} (quick runs go cold until then)",
+            changed="the canonical is quarantined and an alert was raised",
+        ) from damage
+    healed = replace(entry, generation=new_generation(place))
+    taken = snapshots.take(place.snapshots, healed.generation, place.roots)
+    if taken.digest != entry.digest:
+        raise StateDamaged("the volumes changed while they were copied", where=place.domain)
+    RegistryWriter(state).put(healed)  # the digest is the entry's own, compared just above
+    snapshots.remove(place.snapshots, entry.generation)
+    raise_alert(
+        state.alerts,
+        kind="snapshot.healed",
+        subject=place.recipe,
+        facts={"domain": place.domain, "damage": damage.summary},
+        remedy="check the disk: a snapshot had changed by itself",
+    )
+    return healed, [f"the snapshot was damaged and was taken anew: {damage.summary}"]
+
+
+def new_generation(place: Place) -> str:
+    """Return a name for the next snapshot of an app."""
+    numbers = [
+        int(name.removeprefix("gen-").partition("-")[0])
+        for name in snapshots.generations(place.snapshots)
+        if name.startswith("gen-")
+    ]
+    return f"gen-{max(numbers, default=0) + 1:06d}-{new_run_id()}"
+
+
+def reap_cold(state: StateDirectory, engine: Engine) -> list[str]:
+    """Remove the throw-away apps of runs that are dead; one whose lock is held is left alone.
+
+    Returns:
+        What was removed, one sentence each.
+    """
+    done = []
+    apps = state.apps(engine.name)
+    for folder in sorted(apps.iterdir()) if apps.is_dir() else []:
+        if folder.name.startswith((".", "warm-", "live-")):
+            continue
+        who = Holder(run="reap", mode="reap", why="remove what a dead run left")
+        with suppress(LockBusy), hold(state.lock(folder.name), who=who, limit=0):
+            place = Place("", folder.name, folder)
+            if not folder.is_dir():
+                continue
+            remove_app(engine, place, _STOP_SECONDS)
+            done.append(f"removed {folder.name}, which a dead run had left")
+    return done
+
+
+def remove_app(engine: Engine, place: Place, timeout: float) -> None:
+    """Remove a throw-away app: processes first, its journal last."""
+    engine.undeploy(place)
+    engine.settle(place, timeout)
+    engine.remove(place)
+    place.clear()
+    remove_tree(place.folder)

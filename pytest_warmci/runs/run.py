@@ -1,0 +1,125 @@
+"""One run: what it is about, and what it has found out so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_warmci.errors import RecipeFailed
+from pytest_warmci.model import Revision
+from pytest_warmci.naming import canonical_domain
+from pytest_warmci.protocols import Engine, Progress
+from pytest_warmci.runs.deploying import Deployed
+from pytest_warmci.runs.phases import Phases
+from pytest_warmci.runs.place import Place
+from pytest_warmci.runs.planning import RunPlan, sample_stack
+from pytest_warmci.runs.witness import WitnessModule
+from pytest_warmci.settings import Settings
+from pytest_warmci.store.locks import Holder
+from pytest_warmci.store.state import StateDirectory
+
+
+@dataclass
+class Run:
+    """The facts of one run (one recipe in one session).
+
+    `deployed` is what runs now, `planted` what the witness wants back, `before` and `after` how
+    much of it was found. `place` is the app of the stage that is entered. `digest_before` and
+    `digest_after` are the known-good's.
+    """
+
+    id: str
+    plan: RunPlan
+    settings: Settings
+    state: StateDirectory
+    engine: Engine
+    progress: Progress
+    witness: WitnessModule | None
+    phases: Phases = field(default_factory=Phases)
+    notes: list[str] = field(default_factory=list)
+    place: Place | None = None
+    deployed: Deployed | None = None
+    planted: dict[str, Any] | None = None
+    before: int | None = None
+    after: int | None = None
+    proof: str | None = None
+    instances: tuple[str, ...] = ()
+    digest_before: str | None = None
+    digest_after: str | None = None
+    leftovers: list[str] = field(default_factory=list)
+
+    @property
+    def recipe(self) -> str:
+        """The recipe's name."""
+        return self.plan.enrolment.recipe
+
+    @property
+    def canonical(self) -> Place:
+        """The place of the recipe's canonical."""
+        domain = canonical_domain(self.recipe)
+        return Place(self.recipe, domain, self.state.app(self.engine.name, domain))
+
+    def holder(self, why: str) -> Holder:
+        """Say who we are to those who wait for a lock that we hold."""
+        return Holder(run=self.id, mode=self.plan.mode, why=f"{self.recipe}: {why}")
+
+    def prepare(self, revision: Revision, domain: str) -> None:
+        """Fetch and build what deploying a revision needs, so that deploying does not wait for it.
+
+        Raises:
+            NotEvaluated: It cannot be had.
+            RecipeFailed: It cannot be built.
+        """
+        self.engine.prepare(sample_stack(self.plan.source, self.recipe, revision, domain))
+
+    def running(self, deployed: Deployed) -> None:
+        """Remember what runs now."""
+        self.deployed = deployed
+        if self.place is not None:
+            self.instances = tuple(each.instance for each in self.engine.running(self.place))
+
+    def plant(self, deployed: Deployed) -> None:
+        """Plant the witness, and see that it can be found at all.
+
+        Raises:
+            RecipeFailed: It cannot be planted, or not be found right afterwards.
+        """
+        if self.witness is None:
+            return
+        self.planted = self.witness.plant(deployed.app)
+        self.before = self.witness.check(deployed.app, self.planted)
+        if self.before == 0:
+            raise RecipeFailed(
+                "the witness finds nothing of what it has just planted",
+                where=str(self.plan.enrolment.folder / "witness.py"),
+                remedy="plant() and check() must agree",
+            )
+
+    def check_witness(self) -> tuple[int, int]:
+        """Look for the planted data now.
+
+        Returns:
+            How much was found before the upgrade, and now.
+
+        Raises:
+            RecipeFailed: There is less than before, or nothing.
+        """
+        if self.witness is None or self.planted is None or self.deployed is None:
+            raise RecipeFailed("data: not witnessed", where=self.recipe)
+        before = self.before or 0
+        try:
+            self.after = self.witness.check(self.deployed.app, self.planted)
+        except RecipeFailed as error:
+            self.after = 0
+            raise RecipeFailed(
+                f"data lost: the witness had {before}, now it cannot even look",
+                where=self.recipe,
+                why=f"{error.what}: {error.why}",
+            ) from error
+        if self.after < before or self.after == 0:
+            raise RecipeFailed(
+                f"data lost: the witness had {before}, now it finds {self.after}",
+                where=self.recipe,
+                remedy="look at what the upgrade does to volumes and database",
+            )
+        return before, self.after

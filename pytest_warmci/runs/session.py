@@ -1,0 +1,125 @@
+"""All runs of one pytest process: plans and lanes, one of each a recipe."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+from pytest_warmci.clients.files import make_folder
+from pytest_warmci.engines.process.engine import ProcessEngine
+from pytest_warmci.errors import DiskTooSmall
+from pytest_warmci.model import Enrolment, KnownGood
+from pytest_warmci.naming import canonical_domain, new_run_id
+from pytest_warmci.protocols import Engine, Progress
+from pytest_warmci.recipes.enrolment import absolute_source, read_enrolment
+from pytest_warmci.recipes.source import open_source
+from pytest_warmci.runs.lane import Lane
+from pytest_warmci.runs.place import Place
+from pytest_warmci.runs.planning import RunPlan, plan_run
+from pytest_warmci.runs.recover import quarantine_reason
+from pytest_warmci.runs.run import Run
+from pytest_warmci.runs.witness import find_witness
+from pytest_warmci.settings import Settings
+from pytest_warmci.store.registry import Registry
+from pytest_warmci.store.state import StateDirectory, open_state
+
+
+class SessionRuns:
+    """The runs of one process.
+
+    Args:
+        settings: What the session was told to do.
+        progress: Told about work that takes long.
+    """
+
+    def __init__(self, settings: Settings, progress: Progress) -> None:
+        self.settings = settings
+        self._progress = progress
+        self._plans: dict[Path, RunPlan] = {}
+        self._lanes: dict[Path, Lane] = {}
+
+    @cached_property
+    def state(self) -> StateDirectory:
+        """The state directory, created when it is not there."""
+        return open_state(self.settings.state.value)
+
+    def engine(self, folder: Path) -> Engine:
+        """Return the engine for a recipe's folder."""
+        return ProcessEngine(folder, self.state.cache, self._progress)
+
+    def enrolment(self, folder: Path) -> Enrolment:
+        """Read a recipe's enrolment, with the source that was asked for."""
+        enrolment = read_enrolment(folder)
+        override = self.settings.source.value
+        if override is None:
+            return enrolment
+        return replace(
+            enrolment, source=absolute_source(override, Path.cwd(), self.settings.source.origin)
+        )
+
+    def known_good(self, recipe: str, engine: str) -> KnownGood | None:
+        """Return the registry entry of a recipe."""
+        return Registry(self.state).find(engine, recipe)
+
+    def plan(self, folder: Path) -> RunPlan:
+        """Return what the run of a recipe will do; worked out once.
+
+        Raises:
+            InputError: recipe.yml, the source or the head is not usable.
+            EngineUnavailable: This machine cannot run it.
+        """
+        if folder not in self._plans:
+            enrolment = self.enrolment(folder)
+            engine = self.engine(folder)
+            engine.check()
+            domain = canonical_domain(enrolment.recipe)
+            place = Place(enrolment.recipe, domain, self.state.app(engine.name, domain))
+            self._plans[folder] = plan_run(
+                enrolment,
+                open_source(enrolment.source, self.state.cache),
+                engine,
+                requested=self.settings.mode.value,
+                head_ref=self.settings.head.value,
+                known_good=self.known_good(enrolment.recipe, engine.name),
+                quarantine=quarantine_reason(place),
+            )
+        return self._plans[folder]
+
+    def lane(self, folder: Path) -> Lane:
+        """Return the lane of a recipe, which exists from the first call on."""
+        if folder not in self._lanes:
+            plan = self.plan(folder)
+            self._lanes[folder] = Lane(
+                Run(
+                    id=self._new_run(),
+                    plan=plan,
+                    settings=self.settings,
+                    state=self.state,
+                    engine=self.engine(folder),
+                    progress=self._progress,
+                    witness=find_witness(folder),
+                )
+            )
+        return self._lanes[folder]
+
+    @property
+    def plans(self) -> list[RunPlan]:
+        """The plans so far."""
+        return list(self._plans.values())
+
+    @property
+    def open_folders(self) -> list[Path]:
+        """The folders of the recipes whose lanes have begun and are not closed."""
+        return [folder for folder, lane in self._lanes.items() if lane.result is None]
+
+    def _new_run(self) -> str:
+        make_folder(self.state.runs)
+        for _ in range(20):
+            run_id = new_run_id()
+            try:
+                self.state.run(run_id).mkdir(0o700)
+            except FileExistsError:
+                continue
+            return run_id
+        raise DiskTooSmall("no free run id", where=str(self.state.runs), remedy="prune old runs")

@@ -1,0 +1,84 @@
+"""A recipe's witness: data planted in an app and looked for after every upgrade."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+from pytest_warmci.api import App
+from pytest_warmci.errors import InputError, RecipeFailed
+
+FILE = "witness.py"
+
+
+class WitnessModule:
+    """The `plant` and `check` of a recipe's `witness.py`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        spec = importlib.util.spec_from_file_location(f"warmci_witness_{path.parent.name}", path)
+        if spec is None or spec.loader is None:
+            raise InputError("cannot be imported", where=str(path))
+        self._module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(self._module)
+        for name in ("plant", "check"):
+            if not callable(getattr(self._module, name, None)):
+                raise InputError(
+                    f"there is no function '{name}'",
+                    where=str(path),
+                    remedy="write plant(app) -> dict and check(app, planted) -> int",
+                )
+
+    def plant(self, app: App) -> dict[str, Any]:
+        """Plant, and return what the witness wants back (JSON).
+
+        Raises:
+            RecipeFailed: It cannot plant.
+            InputError: It returned something that is not a JSON object.
+        """
+        try:
+            planted = self._module.plant(app)
+        except Exception as error:
+            raise RecipeFailed(
+                "the witness cannot plant its data",
+                where=str(self._path),
+                why=f"{type(error).__name__}: {error}",
+            ) from error
+        try:
+            answer = json.loads(json.dumps(planted))
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                "plant() returned no JSON", where=str(self._path), why=str(error)
+            ) from None
+        if not isinstance(answer, dict):
+            raise InputError("plant() returned no dict", where=str(self._path))
+        return answer
+
+    def check(self, app: App, planted: dict[str, Any]) -> int:
+        """Return how much of what was planted is there; what cannot even be asked for is not.
+
+        Raises:
+            RecipeFailed: It cannot look.
+            InputError: It returned something that is not a count.
+        """
+        try:
+            found = self._module.check(app, dict(planted))
+        except Exception as error:
+            raise RecipeFailed(
+                "the witness cannot look for its data",
+                where=str(self._path),
+                why=f"{type(error).__name__}: {error}",
+            ) from error
+        if not isinstance(found, int) or isinstance(found, bool) or found < 0:
+            raise InputError(
+                f"check() returned {found!r}, not a count", where=str(self._path)
+            )
+        return found
+
+
+def find_witness(folder: Path) -> WitnessModule | None:
+    """Return the witness of a recipe's folder, None when it has none."""
+    path = folder / FILE
+    return WitnessModule(path) if path.is_file() else None

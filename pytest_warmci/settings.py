@@ -1,0 +1,38 @@
+"""What one session was told to do: every value, and where it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Generic, TypeVar
+
+from pytest_warmci.model import Mode
+
+T = TypeVar("T")
+
+DEFAULT_LOCK_LIMIT: Final = 1800.0
+"""Seconds that a run waits for an app that somebody else holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Generic[T]):
+    """A value and its origin: an option, an environment variable, the ini file or `default`."""
+
+    value: T
+    origin: str
+
+    def __str__(self) -> str:
+        return f"{self.value} ({self.origin})"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one session. `lock_limit` is seconds; `source` None means the recipe's own."""
+
+    mode: Setting[Mode]
+    state: Setting[Path]
+    head: Setting[str]
+    source: Setting[str | None]
+    engine: Setting[str]
+    lock_limit: Setting[float]
+    session: str

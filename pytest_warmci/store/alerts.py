@@ -1,0 +1,118 @@
+"""Alerts: one CloudEvents file per trouble, for people and for whatever relays them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pytest_warmci.errors import StateDamaged
+from pytest_warmci.model import FORMAT
+from pytest_warmci.store import atomic
+from pytest_warmci.store.owner import utc_now
+
+
+def raise_alert(
+    alerts_folder: Path, *, kind: str, subject: str, facts: Mapping[str, object], remedy: str
+) -> Path:
+    """Write an alert, or count it once more when the same trouble is open already.
+
+    Args:
+        alerts_folder: The state directory's `alerts`.
+        kind: What happened: "restore-failed", "upgrade-held".
+        subject: What it happened to: a recipe or a domain.
+        facts: Details (JSON, no secrets).
+        remedy: What the reader can do.
+
+    Returns:
+        The alert's file.
+
+    Raises:
+        DiskTooSmall: There is no room for it.
+    """
+    path = _path(alerts_folder, kind, subject)
+    now = utc_now()
+    before = _open_one(path)
+    seen = before.get("data", {})
+    alert = {
+        "specversion": "1.0",
+        # The same trouble keeps its id, so that who relays events does not tell it twice.
+        "id": before.get("id") or str(uuid.uuid4()),
+        "source": _source(alerts_folder),
+        "type": f"warmci.{kind}",
+        "subject": subject,
+        "time": before.get("time") or now,
+        "datacontenttype": "application/json",
+        "format": FORMAT,
+        "data": {
+            **facts,
+            "do": remedy,
+            "count": int(seen.get("count", 0)) + 1,
+            "last_seen": now,
+        },
+    }
+    atomic.make_folder(alerts_folder)
+    atomic.write_json(path, alert)
+    return path
+
+
+def open_alerts(alerts_folder: Path) -> list[dict[str, Any]]:
+    """Return the alerts that nobody has settled, oldest first.
+
+    A file that cannot be read is returned as an alert about itself: it must not hide the others.
+    """
+    found = []
+    for path in sorted(alerts_folder.glob("*.json")):
+        try:
+            found.append(atomic.read_record(path, "alert"))
+        except FileNotFoundError:
+            continue  # settled since we listed it
+        except StateDamaged as error:
+            about = {"type": "warmci.alert-unreadable", "subject": path.name, "time": ""}
+            data = {"why": error.summary, "do": f"read {path} and remove it", "count": 1}
+            found.append({**about, "data": data})
+    return sorted(found, key=lambda alert: str(alert.get("time", "")))
+
+
+def settle_alert(alerts_folder: Path, kind: str, subject: str) -> bool:
+    """Move an alert to `seen/`, as its trouble is over; return whether it was open.
+
+    Raises:
+        OSError: It cannot be moved.
+    """
+    path = _path(alerts_folder, kind, subject)
+    seen = alerts_folder / "seen"
+    atomic.make_folder(seen)
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    try:
+        atomic.rename(path, seen / f"{path.stem}-{stamp}.json")
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _path(folder: Path, kind: str, subject: str) -> Path:
+    # Readable, and distinct also where two subjects differ only in what a file name cannot hold.
+    readable = re.sub(r"[^a-z0-9.]+", "-", f"{kind}-{subject}".lower()).strip("-.")[:80]
+    mark = hashlib.sha256(f"{kind}\0{subject}".encode()).hexdigest()[:8]
+    return folder / f"{readable}-{mark}.json"
+
+
+def _open_one(path: Path) -> dict[str, Any]:
+    try:
+        record = atomic.read_record(path, "alert")
+    except (FileNotFoundError, StateDamaged):
+        return {}  # an alert must come through, also over a damaged file
+    return record if isinstance(record.get("data"), dict) else {}
+
+
+def _source(folder: Path) -> str:
+    try:
+        record = atomic.read_record(folder.parent / "state.json", "state directory's record")
+    except (FileNotFoundError, StateDamaged):
+        return "pytest-warmci"
+    return f"pytest-warmci/{record.get('uuid', '')}"

@@ -1,0 +1,4 @@
+#!/bin/bash
+# Raise a version whenever its file changes: Swarm never changes a config in place.
+export APP_ENTRYPOINT_VERSION=v1
+export DB_CLEAN_UP_VERSION=v1
