@@ -129,4 +129,3 @@ class Differences(Protocol):
     def unseen(self) -> Sequence[str]:
         """Keys that differ and that the engine ignores."""
         ...
-

@@ -84,7 +84,9 @@ def run(
         ) from None
     except subprocess.TimeoutExpired:
         raise CommandFailed(
-            f"no end after {timeout:.0f} s", where=line, remedy=remedy or "look at the machine's load"
+            f"no end after {timeout:.0f} s",
+            where=line,
+            remedy=remedy or "look at the machine's load",
         ) from None
     completed = Completed(done.returncode, done.stdout, done.stderr)
     if check and completed.code != 0:

@@ -13,7 +13,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from pytest_warmci.errors import DigestMismatch, EngineUnavailable, FetchFailed, InputError
@@ -107,7 +107,9 @@ def _download(
     return Path(found)
 
 
-def _progress(report: Report) -> Callable[..., object]:
+def _progress(
+    report: Report,
+) -> Callable[[str, int], AbstractContextManager[Callable[[int], None]]]:
     @contextmanager
     def begin(name: str, total: int) -> Iterator[Callable[[int], None]]:
         come = 0

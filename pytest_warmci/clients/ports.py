@@ -39,7 +39,8 @@ def choose_port(taken: Collection[int]) -> int:
     """
     low, high = ephemeral_range()
     pool = [*range(LOWEST, min(low, 65_536)), *range(max(high + 1, LOWEST), 65_536)]
-    for port in random.sample(pool, min(_TRIES, len(pool))):
+    chosen: list[int] = random.sample(pool, min(_TRIES, len(pool)))
+    for port in chosen:
         if port not in taken and is_free("127.0.0.1", port):
             return port
     raise AddressTaken(

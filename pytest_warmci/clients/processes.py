@@ -8,45 +8,37 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from pytest_warmci.clients.machine import boot_id, is_zombie, process_start
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessId:
-    """One process for good: pid, start time (seconds since the epoch) and boot id."""
+    """One process for good: pid, start time (clock ticks since boot) and boot id.
+
+    Ticks, as the kernel counts them: a time of day moves when the clock is set.
+    """
 
     pid: int
-    started: float
+    started: int
     boot: str
-
-
-def boot_id() -> str:
-    """Return the id of this boot of the machine."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
 
 
 def identify(pid: int) -> ProcessId | None:
     """Return the identity of a running process, None when it is gone."""
-    try:
-        return ProcessId(pid, psutil.Process(pid).create_time(), boot_id())
-    except psutil.Error:
-        return None
+    started = process_start(pid)
+    return ProcessId(pid, started, boot_id()) if started else None
 
 
 def is_alive(process: ProcessId) -> bool:
     """Tell whether exactly this process still runs; a zombie does not."""
-    if process.boot != boot_id():
-        return False
-    try:
-        found = psutil.Process(process.pid)
-        same = abs(found.create_time() - process.started) < 0.02
-        return same and found.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
+    same = process_start(process.pid) == process.started and process.boot == boot_id()
+    return same and not is_zombie(process.pid)
 
 
 def signal_process(process: ProcessId, number: signal.Signals, *, group: bool = False) -> bool:
@@ -69,22 +61,15 @@ def group_members(leader: int) -> list[ProcessId]:
     for process in _processes():
         try:
             if os.getsid(process.pid) == leader:
-                found.append(ProcessId(process.pid, process.create_time(), boot_id()))
-        except (psutil.Error, ProcessLookupError, PermissionError):
+                found.append(process)
+        except (ProcessLookupError, PermissionError):
             continue
     return found
 
 
 def carrying(variable: str, value: str) -> list[ProcessId]:
     """List the live processes whose environment says `variable=value`."""
-    found = []
-    for process in _processes():
-        try:
-            if process.environ().get(variable) == value:
-                found.append(ProcessId(process.pid, process.create_time(), boot_id()))
-        except (psutil.Error, OSError):
-            continue
-    return found
+    return [each for each in _processes() if environment(each).get(variable) == value]
 
 
 def using(folder: Path) -> list[ProcessId]:
@@ -96,11 +81,12 @@ def using(folder: Path) -> list[ProcessId]:
         if process.pid == os.getpid():
             continue
         try:
-            paths = [process.cwd(), *(file.path for file in process.open_files())]
+            seen = psutil.Process(process.pid)
+            paths = [seen.cwd(), *(file.path for file in seen.open_files())]
         except (psutil.Error, OSError):
             continue
         if any(path == top or path.startswith(top + "/") for path in paths):
-            found.append(ProcessId(process.pid, process.create_time(), boot_id()))
+            found.append(process)
     return found
 
 
@@ -130,6 +116,7 @@ def listeners(address: str, port: int) -> list[int | None]:
         connection.pid
         for connection in psutil.net_connections(kind="tcp")
         if connection.status == psutil.CONN_LISTEN
+        and connection.laddr
         and connection.laddr.port == port
         and connection.laddr.ip in wanted
     ]
@@ -140,16 +127,17 @@ def describe(pids: Iterable[int | None]) -> str:
     parts = []
     for pid in pids:
         try:
-            parts.append("another user's" if pid is None else f"{psutil.Process(pid).name()} ({pid})")
+            parts.append(
+                "another user's" if pid is None else f"{psutil.Process(pid).name()} ({pid})"
+            )
         except psutil.Error:
             parts.append(f"pid {pid}")
     return ", ".join(parts)
 
 
-def _processes() -> Iterable[psutil.Process]:
-    for process in psutil.process_iter():
-        try:
-            if process.status() != psutil.STATUS_ZOMBIE:
-                yield process
-        except psutil.Error:
-            continue
+def _processes() -> Iterator[ProcessId]:
+    boot = boot_id()
+    for pid in psutil.pids():
+        started = process_start(pid)
+        if started and not is_zombie(pid):
+            yield ProcessId(pid, started, boot)

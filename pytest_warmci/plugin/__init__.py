@@ -6,15 +6,19 @@ pytest and the standard library, and does nothing unless the arguments touch a r
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from pytest_warmci.plugin import options
+from pytest_warmci.plugin import hookspecs, options
 from pytest_warmci.plugin.folders import recipe_folder, touches_a_recipe
 
 FLOOR = "warmci-floor"
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare the hooks that others may implement."""
+    pluginmanager.add_hookspecs(hookspecs)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -67,6 +71,3 @@ def _lay(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Forget what was looked up for this session."""
     recipe_folder.cache_clear()
-
-
-__all__: Iterable[str] = ["FLOOR"]

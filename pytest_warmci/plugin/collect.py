@@ -48,8 +48,12 @@ class RecipeFile(pytest.Module):
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
         """Check the recipe, then collect the asserts."""
-        floor_of(self.config).plan(self.path.parent)
-        return super().collect()
+        plan = floor_of(self.config).plan(self.path.parent)
+        for found in super().collect():
+            key = key_of(found) if isinstance(found, pytest.Item) else None
+            if isinstance(found, pytest.Item) and key and is_dropped(found, key, plan):
+                continue
+            yield found
 
 
 def floor_of(config: pytest.Config) -> Floor:

@@ -6,6 +6,7 @@ They are there only in sessions that touch a recipe.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 
@@ -50,7 +51,7 @@ def http(app: App) -> Iterator[Http]:
     from pytest_warmci.clients.http import AppSession
 
     with AppSession(app.url) as session:
-        yield session
+        yield cast("Http", session)
 
 
 @pytest.fixture(scope="session")
@@ -76,5 +77,3 @@ def canonical(request: pytest.FixtureRequest, _lane: Lane) -> Canonical | None:
     """The known-good's version, commit and digest; None when there is none."""
     floor = floor_of(request.config)
     return floor.runs.known_good(_lane.run.recipe, _lane.run.engine.name)
-
-

@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 
+from pytest_warmci.engines.process.engine import ProcessEngine
 from pytest_warmci.errors import NotEvaluated, RecipeFailed, WarmciError
 from pytest_warmci.plugin import options, reports
 from pytest_warmci.plugin.collect import is_dropped, key_of, rule_of, sort
 from pytest_warmci.plugin.folders import is_whole, recipe_folder
 from pytest_warmci.plugin.narrowing import narrowed
+from pytest_warmci.protocols import Engine
 from pytest_warmci.runs.lane import Blocked, Lane
 from pytest_warmci.runs.planning import RunPlan
 from pytest_warmci.runs.session import SessionRuns
@@ -32,7 +34,7 @@ class Floor:
         options.check_recipe_session(config)
         self.config = config
         self.settings = options.read(config)
-        self.runs = SessionRuns(self.settings, self.progress)
+        self.runs = SessionRuns(self.settings, self.progress, self._make_engine)
         self._broken: dict[Path, str] = {}
         self._uncollected: set[Path] = set()
         self._finalizers: list[tuple[pytest.FixtureDef[Any], pytest.FixtureRequest]] = []
@@ -58,6 +60,12 @@ class Floor:
         except WarmciError as error:
             self._broken[folder] = error.summary
             raise pytest.Collector.CollectError(str(error)) from None
+
+    def _make_engine(self, folder: Path, cache: Path) -> Engine:
+        found: Engine | None = self.config.hook.pytest_warmci_make_engine(
+            config=self.config, recipe_folder=folder, cache=cache, progress=self.progress
+        )
+        return found or ProcessEngine(folder, cache, self.progress)
 
     def lane(self, folder: Path) -> Lane:
         """Return a recipe's lane."""
@@ -263,5 +271,3 @@ class Floor:
             except Exception as error:
                 errors.append(error)
         return errors
-
-

@@ -11,14 +11,26 @@ from pytest_warmci.plugin.collect import Key
 from pytest_warmci.runs.lane import Blocked, Lane
 
 NOT_EVALUATED: Final = "not-evaluated"
+_LABELS: Final = "warmci"
+
+
+def label(report: pytest.TestReport, **labels: str) -> None:
+    """Put labels on a report; they reach the controller of a distributed session too."""
+    known: dict[str, str] = getattr(report, _LABELS, {})
+    setattr(report, _LABELS, {**known, **labels})
+
+
+def labels(report: pytest.TestReport) -> dict[str, str]:
+    """Return the labels of a report: verdict, mode, recipe, as far as there are any."""
+    found: dict[str, str] = getattr(report, _LABELS, {})
+    return found
 
 
 def note(
     lane: Lane, key: Key, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
 ) -> None:
     """Note what became of an item, and label its report."""
-    report.warmci_mode = lane.run.plan.mode
-    report.warmci_recipe = lane.run.recipe
+    label(report, mode=lane.run.plan.mode, recipe=lane.run.recipe)
     error = call.excinfo.value if call.excinfo is not None else None
     if report.failed:
         _note_failure(lane, key, item, report, error)
@@ -44,10 +56,10 @@ def _note_failure(
                 f"{item.name} failed on the base, before head was tried", where=lane.run.recipe
             ),
         )
-        report.warmci = NOT_EVALUATED
+        label(report, verdict=NOT_EVALUATED)
         lane.outcomes.note(item.nodeid, "not-evaluated", f"{item.name} failed on the base")
     elif isinstance(error, NotEvaluated) or _all_not_evaluated(error):
-        report.warmci = NOT_EVALUATED
+        label(report, verdict=NOT_EVALUATED)
         lane.outcomes.note(item.nodeid, "not-evaluated", _reason(item, error))
     else:
         lane.outcomes.note(item.nodeid, "failed", _reason(item, error))
@@ -67,7 +79,8 @@ def _note_skip(
     error: BaseException | None,
 ) -> None:
     always = any(
-        mark.name == "skip" or (mark.name == "xfail" and not mark.args and "condition" not in mark.kwargs)
+        mark.name == "skip"
+        or (mark.name == "xfail" and not mark.args and "condition" not in mark.kwargs)
         for mark in item.iter_markers()
     )
     lane.outcomes.note(item.nodeid, "skipped-always" if always else "skipped")

@@ -12,7 +12,7 @@ from xdist.workermanage import WorkerController
 
 from pytest_warmci.plugin import options
 from pytest_warmci.plugin.folders import recipe_folder
-from pytest_warmci.plugin.reports import NOT_EVALUATED
+from pytest_warmci.plugin.reports import NOT_EVALUATED, label
 
 if TYPE_CHECKING:
     from xdist.scheduler.protocol import Scheduling
@@ -60,5 +60,5 @@ class Distribution:
         self, crashitem: str, report: pytest.TestReport, sched: Sequence[object]
     ) -> None:
         """A crashed worker says nothing about the recipe."""
-        report.warmci = NOT_EVALUATED
+        label(report, verdict=NOT_EVALUATED)
         report.longrepr = f"{crashitem}: the worker died; the rest of its recipe was not run"

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_warmci.errors import StateDamaged, WarmciError
-from pytest_warmci.plugin.reports import NOT_EVALUATED
+from pytest_warmci.plugin.reports import NOT_EVALUATED, labels
 from pytest_warmci.runs.session import SessionRuns
 from pytest_warmci.runs.summary import describe, describe_known_good
-from pytest_warmci.store.owner import utc_now
+from pytest_warmci.clients.machine import utc_now
 from pytest_warmci.store.results import Result, read_result
 from pytest_warmci.store.sessions import Session, write_session
 
@@ -70,25 +70,24 @@ class Summary:
         self, report: pytest.TestReport
     ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
         """Show what was not evaluated as that."""
-        if getattr(report, "warmci", "") == NOT_EVALUATED:
+        if labels(report).get("verdict") == NOT_EVALUATED:
             return "not evaluated", "N", ("NOT EVALUATED", {"yellow": True})
         return None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count, and put the mode into JUnit's classname."""
-        recipe = getattr(report, "warmci_recipe", None)
-        if recipe is not None:
-            self._recipes.add(recipe)
-        if getattr(report, "warmci", "") == NOT_EVALUATED:
+        found = labels(report)
+        if "recipe" in found:
+            self._recipes.add(found["recipe"])
+        if found.get("verdict") == NOT_EVALUATED:
             self._unevaluated.append((report.nodeid, str(report.longrepr)))
         elif report.failed:
             self._failed += 1
         elif report.passed and report.when == "call":
             self._passed += 1
-        mode = getattr(report, "warmci_mode", None)
-        if mode is not None:
-            self._label_junit(report, mode)
+        if "mode" in found:
+            self._label_junit(report, found["mode"])
 
     def _label_junit(self, report: pytest.TestReport, mode: str) -> None:
         # The writer has no public way to change a classname.
@@ -133,9 +132,7 @@ class Summary:
         if self._failed or any(each.verdict == "failed" for each in results):
             return 1
         undone = [each for each in results if _promotion_failed(each)]
-        if self._unevaluated or undone or any(
-            each.verdict == "not-evaluated" for each in results
-        ):
+        if self._unevaluated or undone or any(each.verdict == "not-evaluated" for each in results):
             return EXIT_NOT_EVALUATED
         return 0 if self._passed else EXIT_NOTHING_RAN
 

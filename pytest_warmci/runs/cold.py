@@ -13,7 +13,7 @@ from pytest_warmci.runs.deploying import bring_up, deploy, take_down
 from pytest_warmci.runs.evidence import keep_logs
 from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.run import Run
-from pytest_warmci.store.disk import require_free
+from pytest_warmci.clients.disk import require_free
 from pytest_warmci.store.journal import Journal
 from pytest_warmci.store.locks import hold
 from pytest_warmci.store.registry import Registry
@@ -101,9 +101,7 @@ class ColdTrack:
             run.plant(deployed)
         with run.phases("restart"):
             take_down(run.engine, self._place, run.plan.enrolment)
-            run.running(
-                bring_up(run.engine, self._place, run.plan.enrolment, deployed.stack)
-            )
+            run.running(bring_up(run.engine, self._place, run.plan.enrolment, deployed.stack))
         if run.witness is not None:
             run.check_witness()
 

@@ -25,7 +25,7 @@ from pytest_warmci.runs.handle import AppHandle
 from pytest_warmci.runs.outcomes import Outcomes
 from pytest_warmci.runs.quick import QuickTrack
 from pytest_warmci.runs.run import Run
-from pytest_warmci.store.owner import utc_now
+from pytest_warmci.clients.machine import utc_now
 from pytest_warmci.store.results import (
     KnownGoodDigests,
     Result,

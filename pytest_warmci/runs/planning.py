@@ -87,7 +87,8 @@ def _plan_quick(
     known_good: KnownGood,
 ) -> RunPlan:
     base = Revision(known_good.commit, known_good.version, True)
-    skip, obstacle = "", None
+    skip = ""
+    obstacle: NotEvaluated | None = None
     if not source.is_ancestor(base.commit, head.commit):
         obstacle = NotAnAncestor(
             f"the known-good {base} is not an ancestor of head {head}",
@@ -175,9 +176,7 @@ def _differences(
     return engine.classify(differing_keys(*stacks))
 
 
-def sample_env(
-    source: Source, recipe: str, revision: Revision, domain: str
-) -> Mapping[str, str]:
+def sample_env(source: Source, recipe: str, revision: Revision, domain: str) -> Mapping[str, str]:
     """Return the `.env` that a fresh app of a revision gets."""
     sample = (source.read(revision.commit, ".env.sample") or b"").decode("utf-8", "replace")
     return app_env(sample, domain, f"{recipe}@{revision.commit[:8]}:.env.sample")

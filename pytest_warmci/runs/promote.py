@@ -13,7 +13,7 @@ from pytest_warmci.store import snapshots
 from pytest_warmci.store.alerts import raise_alert, settle_alert
 from pytest_warmci.store.journal import Journal
 from pytest_warmci.store.locks import hold
-from pytest_warmci.store.owner import utc_now
+from pytest_warmci.clients.machine import utc_now
 from pytest_warmci.store.registry import Registry, RegistryWriter
 
 
@@ -63,9 +63,7 @@ def promote(run: Run, cold_seconds: float) -> str:
         limit=limit,
         on_wait=run.progress,
     ):
-        run.notes += recover.recover_canonical(
-            run.state, run.engine, place, run.settings.session
-        )
+        run.notes += recover.recover_canonical(run.state, run.engine, place, run.settings.session)
         old = Registry(run.state).find(run.engine.name, run.recipe)
         reason = _why_not_over(run, old)
         if reason:
@@ -81,9 +79,7 @@ def _promote(run: Run, place: Place, old: KnownGood | None, cold_seconds: float)
     generation = recover.new_generation(place)
     journal = Journal(place.folder)
     run.engine.address(place)  # chosen once and recorded before anything is made
-    journal.begin(
-        "promote", run=run.id, session=run.settings.session, generation=generation
-    )
+    journal.begin("promote", run=run.id, session=run.settings.session, generation=generation)
     run.place = place
     try:
         with run.phases("promote"):

@@ -22,7 +22,7 @@ from pytest_warmci.runs.evidence import keep_logs
 from pytest_warmci.runs.run import Run
 from pytest_warmci.store import snapshots
 from pytest_warmci.store.alerts import raise_alert
-from pytest_warmci.store.disk import require_free
+from pytest_warmci.clients.disk import require_free
 from pytest_warmci.store.journal import Journal
 from pytest_warmci.store.locks import hold
 from pytest_warmci.store.registry import Registry

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from pytest_warmci.clients.files import make_folder
-from pytest_warmci.engines.process.engine import ProcessEngine
 from pytest_warmci.errors import DiskTooSmall
 from pytest_warmci.model import Enrolment, KnownGood
 from pytest_warmci.naming import canonical_domain, new_run_id
@@ -31,11 +31,19 @@ class SessionRuns:
     Args:
         settings: What the session was told to do.
         progress: Told about work that takes long.
+        make_engine: Returns the engine for a recipe's folder, given the cache folder.
     """
 
-    def __init__(self, settings: Settings, progress: Progress) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        progress: Progress,
+        make_engine: Callable[[Path, Path], Engine],
+    ) -> None:
         self.settings = settings
         self._progress = progress
+        self._make_engine = make_engine
+        self._engines: dict[Path, Engine] = {}
         self._plans: dict[Path, RunPlan] = {}
         self._lanes: dict[Path, Lane] = {}
 
@@ -46,7 +54,9 @@ class SessionRuns:
 
     def engine(self, folder: Path) -> Engine:
         """Return the engine for a recipe's folder."""
-        return ProcessEngine(folder, self.state.cache, self._progress)
+        if folder not in self._engines:
+            self._engines[folder] = self._make_engine(folder, self.state.cache)
+        return self._engines[folder]
 
     def enrolment(self, folder: Path) -> Enrolment:
         """Read a recipe's enrolment, with the source that was asked for."""

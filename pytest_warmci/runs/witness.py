@@ -72,9 +72,7 @@ class WitnessModule:
                 why=f"{type(error).__name__}: {error}",
             ) from error
         if not isinstance(found, int) or isinstance(found, bool) or found < 0:
-            raise InputError(
-                f"check() returned {found!r}, not a count", where=str(self._path)
-            )
+            raise InputError(f"check() returned {found!r}, not a count", where=str(self._path))
         return found
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from pytest_warmci.errors import StateDamaged
 from pytest_warmci.model import FORMAT
-from pytest_warmci.store import atomic
-from pytest_warmci.store.owner import utc_now
+from pytest_warmci.clients import files
+from pytest_warmci.clients.machine import utc_now
 
 
 def raise_alert(
@@ -55,8 +55,8 @@ def raise_alert(
             "last_seen": now,
         },
     }
-    atomic.make_folder(alerts_folder)
-    atomic.write_json(path, alert)
+    files.make_folder(alerts_folder)
+    files.write_json(path, alert)
     return path
 
 
@@ -68,7 +68,7 @@ def open_alerts(alerts_folder: Path) -> list[dict[str, Any]]:
     found = []
     for path in sorted(alerts_folder.glob("*.json")):
         try:
-            found.append(atomic.read_record(path, "alert"))
+            found.append(files.read_record(path, "alert"))
         except FileNotFoundError:
             continue  # settled since we listed it
         except StateDamaged as error:
@@ -86,10 +86,10 @@ def settle_alert(alerts_folder: Path, kind: str, subject: str) -> bool:
     """
     path = _path(alerts_folder, kind, subject)
     seen = alerts_folder / "seen"
-    atomic.make_folder(seen)
+    files.make_folder(seen)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
     try:
-        atomic.rename(path, seen / f"{path.stem}-{stamp}.json")
+        files.rename(path, seen / f"{path.stem}-{stamp}.json")
     except FileNotFoundError:
         return False
     return True
@@ -104,7 +104,7 @@ def _path(folder: Path, kind: str, subject: str) -> Path:
 
 def _open_one(path: Path) -> dict[str, Any]:
     try:
-        record = atomic.read_record(path, "alert")
+        record = files.read_record(path, "alert")
     except (FileNotFoundError, StateDamaged):
         return {}  # an alert must come through, also over a damaged file
     return record if isinstance(record.get("data"), dict) else {}
@@ -112,7 +112,7 @@ def _open_one(path: Path) -> dict[str, Any]:
 
 def _source(folder: Path) -> str:
     try:
-        record = atomic.read_record(folder.parent / "state.json", "state directory's record")
+        record = files.read_record(folder.parent / "state.json", "state directory's record")
     except (FileNotFoundError, StateDamaged):
         return "pytest-warmci"
     return f"pytest-warmci/{record.get('uuid', '')}"

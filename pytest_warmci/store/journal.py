@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from pytest_warmci.errors import StateDamaged
 from pytest_warmci.model import FORMAT
-from pytest_warmci.store import atomic
-from pytest_warmci.store.owner import boot_id, utc_now
+from pytest_warmci.clients import files
+from pytest_warmci.clients.machine import boot_id, utc_now
 
 _REMEDY: Final = "run `warmci recover`, which restores the known-good"
 
@@ -44,7 +44,7 @@ class Journal:
             "begun": utc_now(),
             "boot": boot_id(),
         }
-        if not atomic.create_json(self._path, record):
+        if not files.create_json(self._path, record):
             raise StateDamaged(
                 "an earlier operation on this app is not finished",
                 where=str(self._path),
@@ -61,7 +61,7 @@ class Journal:
         record = self.read()
         if record is None:
             raise StateDamaged("there is no open journal", where=str(self._path), remedy=_REMEDY)
-        atomic.write_json(self._path, {**record, **facts})
+        files.write_json(self._path, {**record, **facts})
 
     def end(self) -> None:
         """Record durably that nothing is half done; fine when no journal is open.
@@ -73,7 +73,7 @@ class Journal:
             self._path.unlink()
         except FileNotFoundError:
             return
-        atomic.sync_folder(self._path.parent)
+        files.sync_folder(self._path.parent)
 
     def read(self) -> dict[str, Any] | None:
         """Return the open journal, None when nothing is in flight.
@@ -82,6 +82,6 @@ class Journal:
             StateDamaged: There is one, but it cannot be read: that never means "nothing".
         """
         try:
-            return atomic.read_record(self._path, "journal", remedy=_REMEDY)
+            return files.read_record(self._path, "journal", remedy=_REMEDY)
         except FileNotFoundError:
             return None

@@ -20,8 +20,8 @@ from typing import Any, Final
 
 from pytest_warmci.errors import DiskTooSmall, LockBusy, StateDamaged
 from pytest_warmci.model import FORMAT
-from pytest_warmci.store import atomic
-from pytest_warmci.store.owner import boot_id, process_start, utc_now
+from pytest_warmci.clients import files
+from pytest_warmci.clients.machine import boot_id, process_start, utc_now
 
 _POLL: Final = 0.05
 """Seconds between two attempts."""
@@ -77,7 +77,7 @@ def hold(
             # When this cannot be written the record is stale; the kernel lock is what counts.
             with suppress(DiskTooSmall, OSError):
                 free = {"format": FORMAT, "lock": path.stem, "free_since": utc_now()}
-                atomic.write_json(_record_path(path), free)
+                files.write_json(_record_path(path), free)
         finally:
             lock.release()
 
@@ -163,7 +163,7 @@ def _record(path: Path, who: Holder) -> None:
         "since": utc_now(),
     }
     try:
-        atomic.write_json(_record_path(path), record)
+        files.write_json(_record_path(path), record)
     except DiskTooSmall:
         # Who frees the disk needs locks too. Better nameless than with another's name.
         _record_path(path).unlink(missing_ok=True)
@@ -172,7 +172,7 @@ def _record(path: Path, who: Holder) -> None:
 def _read(path: Path) -> dict[str, Any]:
     """Return the holder's record; empty when it is missing, damaged or says "free"."""
     try:
-        record = atomic.read_record(_record_path(path), "lock record")
+        record = files.read_record(_record_path(path), "lock record")
     except (FileNotFoundError, StateDamaged):
         return {}
     names = {"run", "mode", "why", "pid", "host", "since"}

@@ -15,8 +15,8 @@ from typing import Any, Final, Literal
 
 from pytest_warmci.errors import SnapshotDamaged
 from pytest_warmci.model import FORMAT
-from pytest_warmci.store import atomic
-from pytest_warmci.store.owner import utc_now
+from pytest_warmci.clients import files
+from pytest_warmci.clients.machine import utc_now
 
 Kind = Literal["file", "folder", "symlink"]
 
@@ -156,7 +156,7 @@ def write_manifest(
     head["seal"] = _seal(head, rows)
     lines = ",\n".join(f"  {json.dumps(row)}" for row in rows)
     text = json.dumps(head, indent=1).removesuffix("\n}") + f',\n "entries": [\n{lines}\n ]\n}}\n'
-    atomic.write_text(folder / _FILE, text, 0o400)
+    files.write_text(folder / _FILE, text, 0o400)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -168,7 +168,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / _FILE
     try:
-        record = atomic.read_record(
+        record = files.read_record(
             path, "snapshot's manifest", remedy=REMEDY, damaged=SnapshotDamaged
         )
     except FileNotFoundError:

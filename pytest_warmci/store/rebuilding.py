@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from pytest_warmci.errors import SnapshotDamaged, StateDamaged
-from pytest_warmci.store import atomic
-from pytest_warmci.store.disk import full_disk_named
+from pytest_warmci.clients import files
+from pytest_warmci.clients.disk import full_disk_named
 from pytest_warmci.store.manifest import REMEDY, Entry, bytes_of
 from pytest_warmci.store.treecopy import apply_metadata, copy_data
 
@@ -27,9 +27,9 @@ def clear_leftovers(roots: Iterable[Path]) -> None:
     """
     places = list(roots)
     for live in places:
-        atomic.remove_tree(building_place(live))
+        files.remove_tree(building_place(live))
     for folder in {live.parent for live in places}:
-        atomic.sweep_garbage(folder)
+        files.sweep_garbage(folder)
 
 
 def build(entries: Iterable[Entry], objects: Path, places: Mapping[str, Path]) -> None:
@@ -51,7 +51,7 @@ def build(entries: Iterable[Entry], objects: Path, places: Mapping[str, Path]) -
         path = _path(tops, entry.root, entry.path)
         with full_disk_named(places[entry.root]):
             if entry.kind == "folder":
-                os.mkdir(path, 0o700)  # noqa: PTH102 - bytes
+                os.mkdir(path, 0o700)
                 folders.append((path, entry))
                 continue
             if entry.link is not None:
@@ -59,7 +59,7 @@ def build(entries: Iterable[Entry], objects: Path, places: Mapping[str, Path]) -
                 os.link(_path(tops, *entry.link), path, follow_symlinks=False)
                 continue
             if entry.kind == "symlink":
-                os.symlink(bytes_of(entry.target), path)  # noqa: PTH211 - bytes
+                os.symlink(bytes_of(entry.target), path)
             else:
                 _build_file(entry, objects, path)
             apply_metadata(path, entry)
@@ -88,18 +88,18 @@ def swap(live: Mapping[str, Path], built: Mapping[str, Path]) -> list[Path]:
     parents = {path.parent for path in live.values()}
     try:
         for path in live.values():
-            garbage = atomic.garbage_name(path)
+            garbage = files.garbage_name(path)
             with suppress(FileNotFoundError):
                 path.rename(garbage)
                 aside.append(garbage)
         # The one thing that must be durable between the two: else a power cut could undo a move
         # aside and keep a move in elsewhere.
         for parent in parents:
-            atomic.sync_folder(parent)
+            files.sync_folder(parent)
         for root, place in built.items():
             place.rename(live[root])
         for parent in parents:
-            atomic.sync_folder(parent)
+            files.sync_folder(parent)
     except OSError as error:
         raise StateDamaged(
             "the restored data could not be put in place",

@@ -15,7 +15,7 @@ from typing import Any, Final
 from pytest_warmci.errors import InputError, StateDamaged
 from pytest_warmci.model import FORMAT, KnownGood
 from pytest_warmci.naming import is_recipe_name
-from pytest_warmci.store import atomic
+from pytest_warmci.clients import files
 from pytest_warmci.store.state import StateDirectory
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
@@ -84,9 +84,9 @@ class RegistryWriter:
         why = _fault(record)
         if why:
             raise InputError("this cannot be a registry entry", where=str(path), why=why)
-        atomic.make_folder(path.parent)
+        files.make_folder(path.parent)
         header = _HEADER.format(recipe=entry.recipe, engine=entry.engine)
-        atomic.write_yaml(path, record, header)
+        files.write_yaml(path, record, header)
         if _plain_record(_read(path)) != record:
             raise StateDamaged(
                 "the registry entry reads back differently",
@@ -104,7 +104,7 @@ def _entry_path(root: Path, engine: str, recipe: str) -> Path:
 
 
 def _read(path: Path) -> KnownGood:
-    record = atomic.read_record(path, "registry entry", remedy=_REMEDY)
+    record = files.read_record(path, "registry entry", remedy=_REMEDY)
     why = _fault(record)
     if not why and (record["engine"], record["recipe"]) != (path.parent.name, path.stem):
         why = f"it is about {record['recipe']} on {record['engine']}"

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pytest_warmci.errors import StateDamaged
 from pytest_warmci.model import FORMAT, Mode, Verdict
-from pytest_warmci.store import atomic
+from pytest_warmci.clients import files
 from pytest_warmci.store.result_schema import RESULT_SCHEMA
 
 _FILE: Final = "result.json"
@@ -149,7 +149,7 @@ def write_result(folder: Path, result: Result) -> Path:
         DiskTooSmall: There is no room for it.
     """
     path = folder / _FILE
-    atomic.write_json(path, result.to_json())
+    files.write_json(path, result.to_json())
     return path
 
 
@@ -162,7 +162,7 @@ def read_result(folder: Path) -> Result:
     """
     path = folder / _FILE
     try:
-        return Result.from_json(atomic.read_record(path, "result", remedy="run the test again"))
+        return Result.from_json(files.read_record(path, "result", remedy="run the test again"))
     except StateDamaged as error:
         error.where = error.where or str(path)
         error.remedy = error.remedy or "run the test again"

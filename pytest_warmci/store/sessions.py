@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pytest_warmci.errors import StateDamaged
 from pytest_warmci.model import FORMAT, Verdict
-from pytest_warmci.store import atomic
+from pytest_warmci.clients import files
 
 _SECRET_OPTION: Final = re.compile(r"(?i)pass|secret|token|credential|api-?key|auth")
 _USERINFO: Final = re.compile(r"(?<=://)[^/@\s]+@")
@@ -43,7 +43,7 @@ def write_session(path: Path, session: Session) -> None:
         DiskTooSmall: There is no room for it.
     """
     record = asdict(session) | {"argv": mask_argv(session.argv)}
-    atomic.write_json(path, {"format": FORMAT, **record})
+    files.write_json(path, {"format": FORMAT, **record})
 
 
 def read_session(path: Path) -> Session:
@@ -53,7 +53,7 @@ def read_session(path: Path) -> Session:
         FileNotFoundError: There is none.
         StateDamaged: It cannot be read.
     """
-    record = atomic.read_record(path, "session record", remedy="remove the file")
+    record = files.read_record(path, "session record", remedy="remove the file")
     known = {one.name for one in fields(Session)}
     values: dict[str, Any] = {key: value for key, value in record.items() if key in known}
     try:

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Final
 
 from pytest_warmci.errors import InputError, SnapshotDamaged, WarmciError
-from pytest_warmci.store import atomic, rebuilding
-from pytest_warmci.store.disk import full_disk_named, require_free
+from pytest_warmci.clients import files
+from pytest_warmci.store import rebuilding
+from pytest_warmci.clients.disk import full_disk_named, require_free
 from pytest_warmci.store.generation import build_generation, verified
 from pytest_warmci.store.manifest import REMEDY, Manifest, Measured, known_link, measure_entries
 from pytest_warmci.store.treecopy import allocated, durably
@@ -91,18 +92,18 @@ def take(snapshots: Path, generation: str, roots: Mapping[str, Path]) -> Measure
     check_apart({**roots, "the snapshot": snapshots})
     looked = scan(roots)
     _check_restorable(looked.nodes)
-    atomic.make_folder(snapshots)
+    files.make_folder(snapshots)
     require_free(snapshots, _needed(looked), "the snapshot")
     building = snapshots / (_BUILDING + secrets.token_hex(8))
     try:
         with full_disk_named(snapshots):
             measured = build_generation(building, looked, roots)
         verified(building, measured.digest, from_disk=True)
-        atomic.rename(building, final)
+        files.rename(building, final)
     except BaseException:
         # Whatever cannot be removed now is removed by the next sweep.
         with suppress(OSError, WarmciError):
-            atomic.remove_tree(building)
+            files.remove_tree(building)
         raise
     return measured
 
@@ -141,7 +142,7 @@ def restore(snapshots: Path, generation: str, digest: str, roots: Mapping[str, P
     manifest = verified(folder, digest)
     _check_places(manifest, roots, snapshots)
     for live in roots.values():
-        atomic.make_folder(live.parent)
+        files.make_folder(live.parent)
     # Only now that the snapshot is known to be whole: what was moved aside may be all there is.
     rebuilding.clear_leftovers(roots.values())
     present = {entry.root for entry in manifest.entries}
@@ -158,7 +159,7 @@ def restore(snapshots: Path, generation: str, digest: str, roots: Mapping[str, P
     aside = rebuilding.swap(roots, built)
     _compare(roots, digest, changed="the volumes: they may be neither old nor restored")
     for garbage in aside:
-        atomic.remove_tree(garbage)
+        files.remove_tree(garbage)
 
 
 def remove(snapshots: Path, generation: str) -> None:
@@ -167,7 +168,7 @@ def remove(snapshots: Path, generation: str) -> None:
     Raises:
         OSError: It cannot be deleted.
     """
-    atomic.remove_tree(_folder(snapshots, generation))
+    files.remove_tree(_folder(snapshots, generation))
 
 
 def generations(snapshots: Path) -> list[str]:
@@ -193,8 +194,8 @@ def sweep(snapshots: Path, keep: set[str]) -> list[str]:
     for name in gone:
         remove(snapshots, name)
     for unfinished in snapshots.glob(_BUILDING + "*"):
-        atomic.remove_tree(unfinished)
-    atomic.sweep_garbage(snapshots)
+        files.remove_tree(unfinished)
+    files.sweep_garbage(snapshots)
     return gone
 
 

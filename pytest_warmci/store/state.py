@@ -13,9 +13,10 @@ from typing import Final
 
 from pytest_warmci.errors import InputError, StateDamaged, UsageError
 from pytest_warmci.model import FORMAT
-from pytest_warmci.store import atomic, mounts
-from pytest_warmci.store.disk import existing_ancestor
-from pytest_warmci.store.owner import utc_now
+from pytest_warmci.clients import files
+from pytest_warmci.store import mounts
+from pytest_warmci.clients.disk import existing_ancestor
+from pytest_warmci.clients.machine import utc_now
 
 _README: Final = """\
 The state of pytest-warmci: everything it remembers between two runs, of one user on one machine.
@@ -152,15 +153,15 @@ def open_state(root: Path) -> StateDirectory:
         _check_access(root)
         _refuse_foreign(root)
     else:
-        atomic.make_folder(root)
+        files.make_folder(root)
     for folder in _FOLDERS:
-        atomic.make_folder(root / folder)
+        files.make_folder(root / folder)
     record = {"format": FORMAT, "uuid": str(uuids.uuid4()), "created": utc_now()}
     if not (root / "README").exists():
-        atomic.write_text(root / "README", _README)
+        files.write_text(root / "README", _README)
     if not (root / "state.json").exists():
         # Of two sessions that start at once one creates it; both read what is there then.
-        atomic.create_json(root / "state.json", record)
+        files.create_json(root / "state.json", record)
     return _read(root)
 
 
@@ -184,7 +185,7 @@ def peek_state(root: Path) -> StateDirectory | None:
 
 def _read(root: Path) -> StateDirectory:
     path = root / "state.json"
-    record = atomic.read_record(path, "state directory's record")
+    record = files.read_record(path, "state directory's record")
     found = record.get("uuid")
     if not isinstance(found, str) or not found:
         raise StateDamaged(

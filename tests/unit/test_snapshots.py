@@ -155,6 +155,7 @@ def test_extended_attributes_come_back(app: App) -> None:
     app.env.chmod(0o400)
     before = app.facts()
     digest = app.take()
+    app.env.chmod(0o600)
     os.removexattr(app.env, "user.binary")
     os.setxattr(app.volume / "base", "user.added", b"1")
     assert digest != measure(app.roots).digest

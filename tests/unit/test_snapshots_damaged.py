@@ -68,9 +68,15 @@ def _same_json(one: bytes, other: bytes) -> bool:
         return False
 
 
+def empty_manifest(folder: Path) -> None:
+    (folder / "manifest.json").unlink()
+    (folder / "manifest.json").touch()
+
+
 def cut_short(folder: Path) -> None:
     for path in (folder / "objects").iterdir():
         if path.stat().st_size == 4000:
+            path.chmod(0o600)
             os.truncate(path, 1)
 
 
@@ -83,7 +89,7 @@ def cut_short(folder: Path) -> None:
         (lambda folder: (folder / "manifest.json").unlink(), "the snapshot is missing"),
         (shutil.rmtree, "the snapshot is missing"),
         (cut_short, "has 1 bytes, not 4000"),
-        (lambda folder: (folder / "manifest.json").write_text(""), "cannot be read"),
+        (empty_manifest, "cannot be read"),
     ],
 )
 def test_missing_parts_are_named(

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from pytest_warmci.errors import SnapshotDamaged, StateDamaged
-from pytest_warmci.store import atomic, treecopy
+from pytest_warmci.clients import files
+from pytest_warmci.store import treecopy
 from pytest_warmci.store.snapshots import (
     generations,
     measure,
@@ -204,7 +205,7 @@ def test_a_swap_that_fails_says_so(app: App, monkeypatch: pytest.MonkeyPatch) ->
 def test_durable_before_it_has_its_name(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     """Data, then manifest, then the name: in this order on the disk."""
     order: list[str] = []
-    real_sync, real_write, real_rename = treecopy._syncfs, atomic.write_text, atomic.rename
+    real_sync, real_write, real_rename = treecopy._syncfs, files.write_text, files.rename
 
     def sync(descriptor: int) -> None:
         order.append("data")
@@ -219,8 +220,8 @@ def test_durable_before_it_has_its_name(app: App, monkeypatch: pytest.MonkeyPatc
         real_rename(source, target)
 
     monkeypatch.setattr(treecopy, "_syncfs", sync)
-    monkeypatch.setattr(atomic, "write_text", write)
-    monkeypatch.setattr(atomic, "rename", rename)
+    monkeypatch.setattr(files, "write_text", write)
+    monkeypatch.setattr(files, "rename", rename)
     app.take()
 
     assert ["data", "manifest.json", "g1"] == order

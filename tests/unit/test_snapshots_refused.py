@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from pytest_warmci.errors import DiskTooSmall, InputError, SnapshotDamaged
-from pytest_warmci.store import disk, generation, treecopy
+from pytest_warmci.clients import disk
+from pytest_warmci.store import generation, treecopy, treescan
 from pytest_warmci.store.snapshots import (
     SnapshotRefused,
     generations,
@@ -193,6 +194,25 @@ def test_a_tree_that_changes_meanwhile_is_refused(
 
     assert [] == generations(app.snapshots)
     assert [] == app.leftovers()
+
+
+def test_a_file_that_changes_while_it_is_measured(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The digest would be of something that never was."""
+    real = treescan.hash_of
+
+    def meddle(descriptor: int) -> str:
+        found = real(descriptor)
+        (app.volume / "version").write_text("177")
+        return found
+
+    monkeypatch.setattr(treescan, "hash_of", meddle)
+
+    with pytest.raises(SnapshotRefused, match="changed while it was read") as caught:
+        measure(app.roots)
+
+    assert str(app.volume / "version") == caught.value.where
 
 
 def test_a_generation_is_made_once(app: App) -> None:

@@ -31,7 +31,5 @@ def provide_address(folder: Path) -> Address:
         subnet=ports.choose_subnet({each.subnet for each in others if each}),
     )
     make_folder(folder)
-    write_json(
-        folder / _FILE, {"format": FORMAT, "port": address.port, "subnet": address.subnet}
-    )
+    write_json(folder / _FILE, {"format": FORMAT, "port": address.port, "subnet": address.subnet})
     return address

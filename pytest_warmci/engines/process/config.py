@@ -130,6 +130,4 @@ def _check_launcher(path: Path, service: str, program: str, launcher: str) -> No
             remedy="name a launcher by its path relative to process.yml",
         )
     if not file.stat().st_mode & 0o100:
-        raise InputError(
-            f"'{launcher}' is not executable", where=where, remedy=f"chmod +x {file}"
-        )
+        raise InputError(f"'{launcher}' is not executable", where=where, remedy=f"chmod +x {file}")

@@ -121,7 +121,7 @@ class ProcessEngine:
             RunningService(
                 name=record.service,
                 version=record.artifact,
-                since=record.started,
+                since=record.begun,
                 instance=str(record.pid),
             )
             for record in records.all()

@@ -239,7 +239,10 @@ def _plan_service(
     shaped = [
         argv,
         sorted(environment.items()),
-        [[str(path), hashlib.sha256(data).hexdigest(), mode] for path, (data, mode) in files.items()],
+        [
+            [str(path), hashlib.sha256(data).hexdigest(), mode]
+            for path, (data, mode) in files.items()
+        ],
         sorted((key, str(value)) for key, value in links.items()),
         around.installs[service.name],
         around.launchers,
@@ -261,9 +264,7 @@ def _plan_service(
     )
 
 
-def _mounts(
-    stack: Stack, service: Service, around: Surroundings, scratch: Path
-) -> dict[str, str]:
+def _mounts(stack: Stack, service: Service, around: Surroundings, scratch: Path) -> dict[str, str]:
     table = {
         mount.target: str(around.folder / "secrets" / stack.secrets[mount.name].full_name)
         for mount in service.secrets

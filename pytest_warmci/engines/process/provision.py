@@ -121,6 +121,4 @@ class Provision:
     def _key(self, stack: Stack, name: str) -> str:
         own = self.config.services[name]
         environment = service_environment(stack.services[name], own)
-        return installs.prepare_key(
-            own, self._artifact(stack, name), environment, self.launchers
-        )
+        return installs.prepare_key(own, self._artifact(stack, name), environment, self.launchers)

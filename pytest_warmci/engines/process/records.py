@@ -15,7 +15,9 @@ from typing import Any
 
 from pytest_warmci.clients import command, processes
 from pytest_warmci.clients.files import make_folder, read_record, write_json
+from pytest_warmci.clients.machine import boot_id
 from pytest_warmci.clients.processes import ProcessId
+from pytest_warmci.errors import CommandFailed
 from pytest_warmci.model import FORMAT
 from pytest_warmci.naming import new_token
 
@@ -42,7 +44,7 @@ class OwnerRecord:
     log_from: int
     begun: float
     pid: int = 0
-    started: float = 0.0
+    started: int = 0
     boot: str = ""
     stop_after: float = 0.0
     format: int = FORMAT
@@ -95,7 +97,9 @@ class Records:
         self.put(record)
         env = {**environment, TOKEN: record.token, KEY: record.key}
         pid = command.spawn(argv, env=env, cwd=cwd, log=log)
-        known = processes.identify(pid) or ProcessId(pid, time.time(), processes.boot_id())
+        known = processes.identify(pid)
+        if known is None:  # a child stays a zombie until it is reaped
+            raise CommandFailed(f"process {pid} is gone", where=argv[0])
         done = replace(record, pid=pid, started=known.started, boot=known.boot)
         self.put(done)
         return done
@@ -112,7 +116,7 @@ class Records:
     def survivors(self, record: OwnerRecord) -> list[ProcessId]:
         """List what is left of a service: its process, and all that it started."""
         found = {process.pid: process for process in processes.carrying(TOKEN, record.token)}
-        if record.pid and record.boot == processes.boot_id():
+        if record.pid and record.boot == boot_id():
             found |= {process.pid: process for process in processes.group_members(record.pid)}
         return list(found.values())
 

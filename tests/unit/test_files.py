@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_warmci.errors import DiskTooSmall, SnapshotDamaged, StateDamaged
-from pytest_warmci.store import atomic
+from pytest_warmci.clients import files
 
 
 def names(folder: Path) -> list[str]:
@@ -24,8 +24,8 @@ def test_the_mode_holds_whatever_the_umask_is(tmp_path: Path) -> None:
     """A file of ours is 0600, or what was asked for, under any umask."""
     before = os.umask(0o277)
     try:
-        atomic.write_bytes(tmp_path / "a", b"x")
-        atomic.write_text(tmp_path / "b", "ü", mode=0o400)
+        files.write_bytes(tmp_path / "a", b"x")
+        files.write_text(tmp_path / "b", "ü", mode=0o400)
     finally:
         os.umask(before)
 
@@ -52,7 +52,7 @@ def test_file_and_folder_are_synced_around_the_rename(
 
     monkeypatch.setattr(os, "fsync", sync)
     monkeypatch.setattr(Path, "replace", replace)
-    atomic.write_bytes(tmp_path / "a", b"x")
+    files.write_bytes(tmp_path / "a", b"x")
 
     assert ["file", "rename", "folder"] == calls
 
@@ -64,14 +64,14 @@ def test_a_full_disk_changes_nothing(
 ) -> None:
     """The old content stays, nothing is left beside it, and the error names the file."""
     path = tmp_path / "a"
-    atomic.write_bytes(path, b"old")
+    files.write_bytes(path, b"old")
 
     def full(*_: Any) -> int:
         raise OSError(code, "full")
 
     monkeypatch.setattr(os, call, full)
     with pytest.raises(DiskTooSmall) as caught:
-        atomic.write_bytes(path, b"new")
+        files.write_bytes(path, b"new")
     monkeypatch.undo()
 
     assert str(path) == caught.value.where
@@ -85,7 +85,7 @@ def test_a_write_in_pieces_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     real = os.write
     monkeypatch.setattr(os, "write", lambda descriptor, data: real(descriptor, bytes(data[:3])))
 
-    atomic.write_bytes(tmp_path / "a", b"0123456789")
+    files.write_bytes(tmp_path / "a", b"0123456789")
 
     assert b"0123456789" == (tmp_path / "a").read_bytes()
 
@@ -94,14 +94,14 @@ def test_create_is_won_once(tmp_path: Path) -> None:
     """The second caller is told so and changes nothing."""
     path = tmp_path / "a.json"
 
-    assert atomic.create_json(path, {"format": 1, "who": "first"})
-    assert not atomic.create_json(path, {"format": 1, "who": "second"})
-    assert "first" == atomic.read_record(path, "thing")["who"]
+    assert files.create_json(path, {"format": 1, "who": "first"})
+    assert not files.create_json(path, {"format": 1, "who": "second"})
+    assert "first" == files.read_record(path, "thing")["who"]
     assert ["a.json"] == names(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("name", "write"), [("a.json", atomic.write_json), ("a.yml", atomic.write_yaml)]
+    ("name", "write"), [("a.json", files.write_json), ("a.yml", files.write_yaml)]
 )
 def test_records_come_back(tmp_path: Path, name: str, write: Callable[[Path, Any], None]) -> None:
     """Also text that looks like a number, a date or a truth value."""
@@ -109,12 +109,12 @@ def test_records_come_back(tmp_path: Path, name: str, write: Callable[[Path, Any
 
     write(tmp_path / name, record)
 
-    assert record == atomic.read_record(tmp_path / name, "thing")
+    assert record == files.read_record(tmp_path / name, "thing")
 
 
 def test_yaml_has_its_comment(tmp_path: Path) -> None:
     """The header stands above, as a comment in every line."""
-    atomic.write_yaml(tmp_path / "a.yml", {"format": 1}, "one\n\ntwo")
+    files.write_yaml(tmp_path / "a.yml", {"format": 1}, "one\n\ntwo")
 
     assert "# one\n#\n# two\nformat: 1\n" == (tmp_path / "a.yml").read_text()
 
@@ -141,7 +141,7 @@ def test_a_damaged_record_is_never_none(tmp_path: Path, name: str, content: byte
     path.write_bytes(content)
 
     with pytest.raises(SnapshotDamaged, match="thing") as caught:
-        atomic.read_record(path, "thing", remedy="mend it", damaged=SnapshotDamaged)
+        files.read_record(path, "thing", remedy="mend it", damaged=SnapshotDamaged)
 
     assert (str(path), "mend it") == (caught.value.where, caught.value.remedy)
     assert caught.value.why
@@ -153,7 +153,7 @@ def test_a_newer_record_is_not_damaged(tmp_path: Path) -> None:
     path.write_text('{"format": 7}')
 
     with pytest.raises(StateDamaged) as caught:
-        atomic.read_record(path, "thing", damaged=SnapshotDamaged)
+        files.read_record(path, "thing", damaged=SnapshotDamaged)
 
     assert StateDamaged is type(caught.value)
     assert (
@@ -166,13 +166,13 @@ def test_a_newer_record_is_not_damaged(tmp_path: Path) -> None:
 def test_a_missing_record_is_missing(tmp_path: Path) -> None:
     """Who asks decides what that means."""
     with pytest.raises(FileNotFoundError):
-        atomic.read_record(tmp_path / "a.json", "thing")
+        files.read_record(tmp_path / "a.json", "thing")
 
 
 def test_folders_are_made_with_those_above(tmp_path: Path) -> None:
     """All of them closed to others, and twice is fine."""
-    atomic.make_folder(tmp_path / "a" / "b")
-    atomic.make_folder(tmp_path / "a" / "b")
+    files.make_folder(tmp_path / "a" / "b")
+    files.make_folder(tmp_path / "a" / "b")
 
     assert 0o700 == stat.S_IMODE((tmp_path / "a").stat().st_mode)
     assert 0o700 == stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode)
@@ -183,7 +183,7 @@ def test_a_file_in_the_way_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("")
 
     with pytest.raises(FileExistsError):
-        atomic.make_folder(tmp_path / "a")
+        files.make_folder(tmp_path / "a")
 
 
 def test_rename_syncs_both_parents_the_new_one_first(
@@ -193,9 +193,9 @@ def test_rename_syncs_both_parents_the_new_one_first(
     (tmp_path / "x").mkdir()
     (tmp_path / "a").write_text("1")
     synced: list[Path] = []
-    monkeypatch.setattr(atomic, "sync_folder", synced.append)
+    monkeypatch.setattr(files, "sync_folder", synced.append)
 
-    atomic.rename(tmp_path / "a", tmp_path / "x" / "b")
+    files.rename(tmp_path / "a", tmp_path / "x" / "b")
 
     assert [tmp_path / "x", tmp_path] == synced
     assert "1" == (tmp_path / "x" / "b").read_text()
@@ -210,7 +210,7 @@ def test_remove_tree_leaves_links_alone(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "kept")
 
     for name in ("gone", "link", "never-there"):
-        atomic.remove_tree(tmp_path / name)
+        files.remove_tree(tmp_path / name)
 
     assert ["kept"] == names(tmp_path)
     assert "1" == (tmp_path / "kept" / "file").read_text()
@@ -239,7 +239,7 @@ def test_read_only_folders_are_deleted(tmp_path: Path, monkeypatch: pytest.Monke
         real(path)
 
     monkeypatch.setattr(shutil, "rmtree", refuse_once)
-    atomic.remove_tree(tmp_path / "gone")
+    files.remove_tree(tmp_path / "gone")
 
     assert ["outside"] == names(tmp_path)
     assert 0o500 == stat.S_IMODE(outside.stat().st_mode)
@@ -257,12 +257,12 @@ def test_a_removal_that_dies_leaves_garbage_for_the_sweep(
 
     monkeypatch.setattr(shutil, "rmtree", die)
     with pytest.raises(KeyboardInterrupt):
-        atomic.remove_tree(tmp_path / "gone")
+        files.remove_tree(tmp_path / "gone")
     monkeypatch.undo()
 
     (left,) = names(tmp_path)
     assert left.startswith(".garbage-")
-    atomic.sweep_garbage(tmp_path)
+    files.sweep_garbage(tmp_path)
     assert [] == names(tmp_path)
 
 
@@ -272,7 +272,7 @@ def test_the_sweep_spares_what_may_have_a_writer(tmp_path: Path) -> None:
         (tmp_path / name).write_text("1")
     os.utime(tmp_path / ".tmp-old", (1, 1))
 
-    atomic.sweep_garbage(tmp_path)
-    atomic.sweep_garbage(tmp_path / "missing")
+    files.sweep_garbage(tmp_path)
+    files.sweep_garbage(tmp_path / "missing")
 
     assert [".hidden", ".tmp-fresh", "file"] == names(tmp_path)

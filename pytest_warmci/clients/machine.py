@@ -24,10 +24,22 @@ def process_start(pid: int) -> int:
 
     Together with the pid and the boot it names one process for good: pids come round again.
     """
+    fields = _stat(pid)
+    return int(fields[19]) if fields else 0
+
+
+def is_zombie(pid: int) -> bool:
+    """Tell whether a process has ended and only waits to be reaped."""
+    fields = _stat(pid)
+    return bool(fields) and fields[0] in ("Z", "X", "x")
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields of proc_pid_stat(5) from the third on; nothing when it is gone."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text()
+        text = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
     except OSError:
-        return 0
-    # The second field is the program's name in parentheses and may hold anything, so count from
-    # the last parenthesis: start time is field 22.
-    return int(text.rpartition(")")[2].split()[19])
+        return []
+    # The second field is the program's name in parentheses and may hold anything, so the count
+    # begins behind the last parenthesis.
+    return text.rpartition(")")[2].split()
