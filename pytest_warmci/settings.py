@@ -27,7 +27,11 @@ class Setting(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of one session. `lock_limit` is seconds; `source` None means the recipe's own."""
+    """The settings of one session.
+
+    `lock_limit` is seconds; `source` None means the recipe's own; `allow_lower` lets a promotion go
+    back to an older version.
+    """
 
     mode: Setting[Mode]
     state: Setting[Path]
@@ -35,4 +39,5 @@ class Settings:
     source: Setting[str | None]
     engine: Setting[str]
     lock_limit: Setting[float]
+    allow_lower: Setting[bool]
     session: str

@@ -55,6 +55,12 @@ def add(parser: pytest.Parser) -> None:
         help="How long to wait for an app that another run holds. Default: 1800.",
     )
     group.addoption(
+        "--warmci-seed",
+        action="store_true",
+        help="Let a green cold run promote a version that is older than the known-good (used by"
+        " `warmci seed --version`).",
+    )
+    group.addoption(
         "--warmci-json",
         metavar="FILE",
         help="Write the session's results as JSON.",
@@ -83,6 +89,11 @@ def check(config: pytest.Config) -> None:
         raise pytest.UsageError(
             "--quick and -m cold contradict each other: drop --quick for a cold run,"
             " or -m cold for a quick one"
+        )
+    if option.quick and option.warmci_seed:
+        raise pytest.UsageError(
+            "--quick and --warmci-seed contradict each other: a quick run never promotes;"
+            " drop one of them"
         )
     if option.quick and option.warmci_head == "published":
         raise pytest.UsageError(
@@ -122,6 +133,9 @@ def read(config: pytest.Config) -> Settings:
         source=_or_default(option.warmci_source, "--warmci-source", None),
         engine=Setting("process", "default"),
         lock_limit=_or_default(limit, "--warmci-lock-limit", DEFAULT_LOCK_LIMIT),
+        allow_lower=(
+            Setting(True, "--warmci-seed") if option.warmci_seed else Setting(False, "default")
+        ),
         session=_session(config),
     )
 

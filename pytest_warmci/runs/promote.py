@@ -35,7 +35,8 @@ def _why_not_over(run: Run, entry: KnownGood | None) -> str:
     head = run.plan.head
     if entry is None:
         return ""
-    if parse_version(head.version) < parse_version(entry.version):
+    older = parse_version(head.version) < parse_version(entry.version)
+    if older and not run.settings.allow_lower.value:
         return f"{head.version} is older than the known-good {entry.version}"
     return ""
 
