@@ -29,9 +29,12 @@ def process_start(pid: int) -> int:
 
 
 def is_zombie(pid: int) -> bool:
-    """Tell whether a process has ended and only waits to be reaped."""
+    """Tell whether a process has ended and only waits to be reaped.
+
+    A first thread that has ended looks the same while other threads go on, so these count too.
+    """
     fields = _stat(pid)
-    return bool(fields) and fields[0] in ("Z", "X", "x")
+    return bool(fields) and fields[0] in ("Z", "X", "x") and int(fields[17]) <= 1
 
 
 def _stat(pid: int) -> list[str]:

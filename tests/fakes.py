@@ -1,0 +1,345 @@
+"""A strict engine without programs: a database file that `deploy` migrates, served over HTTP.
+
+It does what the real engines do where a run can tell, and fails a test (AssertionError) where a
+caller breaks a rule that no engine can see: changing an app without its lock or before its journal
+is open, waiting for what was not begun, touching volumes under a running app.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from pytest_warmci.clients import ports, waiting
+from pytest_warmci.engines.process import keys
+from pytest_warmci.errors import EngineUnavailable, InputError, NotEvaluated, RecipeFailed
+from pytest_warmci.model import RunningService, Stack
+from pytest_warmci.protocols import AppPlace
+from pytest_warmci.runs import deploying
+from pytest_warmci.store import locks
+
+SERVICE = "app"
+PASSWORD = "admin_password"
+
+Trouble = Callable[["FakeEngine", AppPlace], None]
+"""Called before a verb does its work; may raise what an engine may raise."""
+
+
+def hurry(patch: pytest.MonkeyPatch) -> None:
+    """Let waits look more often and probes give up sooner: nothing here takes long."""
+    patch.setitem(waiting.wait_until.__kwdefaults__ or {}, "every", 0.002)
+    patch.setattr(deploying, "_PROBE_SECONDS", 0.3)
+
+
+class FakeEngine:
+    """An engine whose apps are one JSON file each, and how it behaves is the recipe's to say.
+
+    The variable BEHAVES of service `app` has words: `fails-at-once`, `fails-late` (converges, never
+    serves), `loses-data`, `restarts`, `leaves-rubbish`, `engine-down`, `interrupts`.
+
+    Args:
+        calls: File to which each call is added as a line: verb, domain, commit's first letters.
+        trouble: What happens before a verb, by the verb's name.
+    """
+
+    name = "process"
+
+    servers: ClassVar[dict[Path, _Server]] = {}
+    """What runs in this process, by the app's folder; a test that ends has none."""
+
+    def __init__(self, calls: Path, trouble: Mapping[str, Trouble] | None = None) -> None:
+        self._calls = calls
+        self._trouble = dict(trouble or {})
+        self._asked: set[Path] = set()
+
+    # -- planning ----------------------------------------------------------------------------
+
+    def check(self) -> None:
+        self._trouble_with("check", None)
+
+    def examine(self, stack: Stack) -> None:
+        assert SERVICE in stack.services
+
+    def classify(self, differing: Sequence[str]) -> keys.KeyDifferences:
+        return keys.classify(list(differing))
+
+    def needs_training(self, stack: Stack) -> bool:
+        return False
+
+    def train(self, app: AppPlace, stack: Stack, timeout: float) -> None:
+        raise AssertionError("nothing here needs training")
+
+    # -- verbs -------------------------------------------------------------------------------
+
+    def prepare(self, stack: Stack) -> None:
+        self._note("prepare", stack.domain, stack)
+        self._trouble_with("prepare", None)
+
+    def deploy(self, app: AppPlace, stack: Stack) -> None:
+        self._note("deploy", app.domain, stack)
+        self._check_owned(app)
+        self._trouble_with("deploy", app)
+        assert app.domain == stack.domain
+        assert (app.folder / "env").is_file(), "deployed an app that has no env"
+        if "engine-down" in behaviour(stack):
+            raise EngineUnavailable("the engine does not answer", where=app.domain)
+        self._stop(app)
+        for secret in stack.secrets.values():
+            place = app.folder / "secrets" / secret.full_name
+            place.parent.mkdir(mode=0o700, exist_ok=True)
+            if not place.exists():
+                place.write_text(os.urandom(8).hex())
+                place.chmod(0o600)
+        database = app.folder / "volumes" / stack.volumes[0] / "database.json"
+        _migrate(database, stack)
+        log = app.folder / "logs" / f"{SERVICE}.log"
+        log.parent.mkdir(exist_ok=True)
+        with log.open("a") as stream:
+            secret = self.secret(app, stack, PASSWORD)
+            stream.write(f"{image_version(stack)} starts with password {secret}\n")
+        self._write_running(app, stack, restarted=0)
+        server = _Server(self._port(app), database, self.secret(app, stack, PASSWORD))
+        server.serves = "fails-late" not in behaviour(stack)
+        self.servers[app.folder] = server
+        self._asked.discard(app.folder)
+
+    def wait_converged(self, app: AppPlace, stack: Stack, timeout: float) -> None:
+        self._note("wait_converged", app.domain, stack)
+        self._trouble_with("wait_converged", app)
+        runs = self._running(app)
+        assert runs["commit"] == stack.revision.commit, "waits for what was not deployed"
+        words = behaviour(stack)
+        if "interrupts" in words:
+            raise KeyboardInterrupt
+        if "fails-at-once" in words:
+            raise RecipeFailed(
+                f"service '{SERVICE}' ended with code 1",
+                where=f"{stack.recipe} {stack.revision}",
+                why="log of app:\nbad configuration",
+            )
+        if "restarts" in words:
+            self._write_running(app, stack, restarted=1)
+
+    def undeploy(self, app: AppPlace) -> None:
+        self._note("undeploy", app.domain)
+        self._check_locked(app)
+        self._trouble_with("undeploy", app)
+        self._asked.add(app.folder)
+
+    def settle(self, app: AppPlace, timeout: float) -> None:
+        self._note("settle", app.domain)
+        assert app.folder in self._asked, "waits for an app that nobody told to stop"
+        self._trouble_with("settle", app)
+        self._stop(app)
+
+    def remove(self, app: AppPlace) -> None:
+        self._note("remove", app.domain)
+        self._check_locked(app)
+        assert not (app.folder / "running.json").exists(), "removes an app that runs"
+        self._trouble_with("remove", app)
+        for name in ("volumes", "secrets", "logs"):
+            shutil.rmtree(app.folder / name, ignore_errors=True)
+        (app.folder / "address.json").unlink(missing_ok=True)
+
+    # -- looking -----------------------------------------------------------------------------
+
+    def running(self, app: AppPlace) -> Sequence[RunningService]:
+        place = app.folder / "running.json"
+        if not place.is_file():
+            return []
+        runs = json.loads(place.read_text())
+        instance = f"{runs['pid']}-{runs['restarted']}"
+        if "restarts" in runs["behaves"]:  # again and again, in the background
+            self._write(app, {**runs, "restarted": runs["restarted"] + 1})
+        return [RunningService(SERVICE, runs["version"], 0.0, instance)]
+
+    def prove(self, app: AppPlace, stack: Stack) -> str:
+        self._trouble_with("prove", app)
+        runs = self._running(app)
+        if runs["commit"] != stack.revision.commit:
+            raise NotEvaluated(f"{runs['commit'][:8]} runs, not {stack.revision}")
+        return f"fake runs {stack.revision.commit[:8]}"
+
+    def leftovers(self, app: AppPlace) -> list[str]:
+        found = ["a running app"] if (app.folder / "running.json").exists() else []
+        rubbish = app.folder.parent / f".rubbish-{app.domain}"
+        return found + (["a network"] if rubbish.exists() else [])
+
+    def volumes(self, app: AppPlace) -> Mapping[str, Path]:
+        return {path.name: path for path in sorted((app.folder / "volumes").glob("*"))}
+
+    def logs(self, app: AppPlace) -> Mapping[str, Path]:
+        return {path.stem: path for path in sorted((app.folder / "logs").glob("*.log"))}
+
+    def address(self, app: AppPlace) -> str:
+        return f"http://127.0.0.1:{self._port(app)}"
+
+    def secret(self, app: AppPlace, stack: Stack, name: str) -> str:
+        if name not in stack.secrets:
+            raise InputError(f"there is no secret '{name}'")
+        return (app.folder / "secrets" / stack.secrets[name].full_name).read_text()
+
+    def masked(self, app: AppPlace, text: str) -> str:
+        for path in sorted((app.folder / "secrets").glob("*")):
+            text = text.replace(path.read_text(), "********")
+        return text
+
+    # -- inside ------------------------------------------------------------------------------
+
+    def _port(self, app: AppPlace) -> int:
+        place = app.folder / "address.json"
+        if not place.is_file():
+            app.folder.mkdir(parents=True, exist_ok=True)
+            place.write_text(json.dumps({"port": ports.choose_port(set())}))
+        return int(json.loads(place.read_text())["port"])
+
+    def _write_running(self, app: AppPlace, stack: Stack, restarted: int) -> None:
+        runs = {
+            "commit": stack.revision.commit,
+            "version": image_version(stack),
+            "behaves": sorted(behaviour(stack)),
+            "pid": os.getpid(),
+            "restarted": restarted,
+        }
+        self._write(app, runs)
+
+    def _write(self, app: AppPlace, runs: Mapping[str, object]) -> None:
+        (app.folder / "running.json").write_text(json.dumps(runs))
+
+    def _running(self, app: AppPlace) -> dict[str, Any]:
+        place = app.folder / "running.json"
+        assert place.is_file(), f"{app.domain} does not run"
+        found: dict[str, Any] = json.loads(place.read_text())
+        return found
+
+    def _stop(self, app: AppPlace) -> None:
+        place = app.folder / "running.json"
+        if place.is_file():
+            if "leaves-rubbish" in self._running(app)["behaves"]:
+                (app.folder.parent / f".rubbish-{app.domain}").touch()
+            place.unlink()
+        server = self.servers.pop(app.folder, None)
+        if server is not None:
+            server.stop()
+
+    def _check_owned(self, app: AppPlace) -> None:
+        self._check_locked(app)
+        assert (app.folder / "journal.json").is_file(), "made something that nobody owns yet"
+
+    @staticmethod
+    def _check_locked(app: AppPlace) -> None:
+        lock = app.folder.parents[2] / "locks" / f"{app.domain}.lock"
+        assert locks.holder(lock) is not None, f"{app.domain} is not locked"
+
+    def _trouble_with(self, verb: str, app: AppPlace | None) -> None:
+        if verb in self._trouble:
+            assert app is not None or verb in ("check", "prepare")
+            self._trouble[verb](self, app or _NOWHERE)
+
+    def _note(self, verb: str, domain: str, stack: Stack | None = None) -> None:
+        version = "" if stack is None else f" {image_version(stack)}"
+        with self._calls.open("a") as stream:
+            stream.write(f"{verb} {domain.partition('.')[0]}{version}\n")
+
+
+class _Nowhere:
+    domain = ""
+    folder = Path("/nonexistent")
+
+
+_NOWHERE = _Nowhere()
+
+
+def image_version(stack: Stack) -> str:
+    """Return the tag of the image: what the fake's database is migrated to."""
+    return stack.services[SERVICE].image.rpartition(":")[2]
+
+
+def behaviour(stack: Stack) -> set[str]:
+    """Return the words of BEHAVES."""
+    return set(stack.services[SERVICE].environment.get("BEHAVES", "").split())
+
+
+def _migrate(database: Path, stack: Stack) -> None:
+    version = image_version(stack)
+    data: dict[str, Any] = {"schema": version, "rows": {}}
+    if database.is_file():
+        data = json.loads(database.read_text())
+    if "loses-data" in behaviour(stack):
+        data["rows"] = {}
+    # Like Keycloak and others, an old version starts silently on what a newer one has migrated.
+    data["schema"] = max(data["schema"], version)
+    database.parent.mkdir(parents=True, exist_ok=True)
+    database.write_text(json.dumps(data))
+
+
+class _Server:
+    """One app: `/health`, `/rows` (GET), `/rows/<name>` (PUT, with the header X-Password)."""
+
+    def __init__(self, port: int, database: Path, password: str) -> None:
+        self.database = database
+        self.password = password
+        self.serves = True
+        self._content = database.read_text()
+        app = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                status, text = app.get(self.path)
+                self.answer(status, text)
+
+            def do_PUT(self) -> None:
+                text = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                allowed = self.headers.get("X-Password") == app.password
+                if allowed:
+                    app.put(self.path.removeprefix("/rows/"), text)
+                self.answer(200 if allowed else 401, "")
+
+            def answer(self, status: int, text: str) -> None:
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._http.daemon_threads = True
+        self._thread = threading.Thread(
+            target=self._http.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True
+        )
+        self._thread.start()
+
+    def get(self, path: str) -> tuple[int, str]:
+        if not self.serves:
+            return 503, "starting"
+        if path == "/health":
+            return 200, "up, schema " + json.loads(self._read())["schema"]
+        if path == "/rows":
+            return 200, json.dumps(json.loads(self._read())["rows"])
+        return 404, ""
+
+    def put(self, name: str, value: str) -> None:
+        data = json.loads(self._read())
+        data["rows"][name] = value
+        self._content = json.dumps(data)
+        self.database.write_text(self._content)
+
+    def stop(self) -> None:
+        self._http.shutdown()
+        self._thread.join()
+        self._http.server_close()
+        self._read()
+
+    def _read(self) -> str:
+        assert self.database.read_text() == self._content, "volumes changed under a running app"
+        return self._content
