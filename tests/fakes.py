@@ -24,7 +24,7 @@ from pytest_warmci.errors import EngineUnavailable, InputError, NotEvaluated, Re
 from pytest_warmci.model import RunningService, Stack
 from pytest_warmci.protocols import AppPlace
 from pytest_warmci.runs import deploying
-from pytest_warmci.store import locks
+from pytest_warmci.store import locks, treecopy
 
 SERVICE = "app"
 PASSWORD = "admin_password"
@@ -34,9 +34,14 @@ Trouble = Callable[["FakeEngine", AppPlace], None]
 
 
 def hurry(patch: pytest.MonkeyPatch) -> None:
-    """Let waits look more often and probes give up sooner: nothing here takes long."""
+    """Let waits look more often and probes give up sooner: nothing here takes long.
+
+    Nor does anything wait for the disk: what must be durable when is the store's own to test.
+    """
     patch.setitem(waiting.wait_until.__kwdefaults__ or {}, "every", 0.002)
     patch.setattr(deploying, "_PROBE_SECONDS", 0.3)
+    patch.setattr(os, "fsync", lambda _descriptor: None)
+    patch.setattr(treecopy, "_syncfs", lambda _descriptor: None)
 
 
 class FakeEngine:

@@ -17,9 +17,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from pytest_warmci.clients.disk import full_disk_named
 from pytest_warmci.errors import StateDamaged
 from pytest_warmci.model import FORMAT
-from pytest_warmci.clients.disk import full_disk_named
 
 GARBAGE: Final = ".garbage-"
 """How the name of a thing begins that is only waiting to be deleted."""

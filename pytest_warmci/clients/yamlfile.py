@@ -16,9 +16,9 @@ from typing import Any, Final, TypeAlias, TypeVar
 import pydantic
 import yaml
 
+from pytest_warmci.clients import problems
 from pytest_warmci.errors import InputError
 from pytest_warmci.model import FORMAT
-from pytest_warmci.clients import problems
 
 MAX_BYTES: Final = 256 * 1024
 """Largest file that is read; what people write by hand is far smaller."""

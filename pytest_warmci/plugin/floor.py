@@ -193,7 +193,7 @@ class Floor:
     ) -> Generator[None, Any, Any]:
         """Remember which fixtures of a recipe outlive their test."""
         result = yield
-        wide = fixturedef.scope != "function" and key_of(request._pyfuncitem) is not None
+        wide = fixturedef.scope != "function" and key_of(request._pyfuncitem) is not None  # noqa: SLF001
         if wide and fixturedef.argname != "_stage":
             self._finalizers.append((fixturedef, request))
         return result
@@ -211,7 +211,7 @@ class Floor:
         errors: list[Exception] = []
         try:
             yield
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - raised again below
             errors.append(error)
         if there != here:
             errors += self._end_fixtures()
@@ -268,6 +268,6 @@ class Floor:
             fixturedef, request = self._finalizers.pop()
             try:
                 fixturedef.finish(request)  # type: ignore[arg-type]
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - an author's code, shown later
                 errors.append(error)
         return errors

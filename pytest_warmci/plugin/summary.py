@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from pytest_warmci.clients.machine import utc_now
 from pytest_warmci.errors import StateDamaged, WarmciError
 from pytest_warmci.plugin.reports import NOT_EVALUATED, labels
 from pytest_warmci.runs.session import SessionRuns
 from pytest_warmci.runs.summary import describe, describe_known_good
-from pytest_warmci.clients.machine import utc_now
 from pytest_warmci.store.results import Result, read_result
 from pytest_warmci.store.sessions import Session, write_session
 
@@ -44,8 +44,10 @@ class Summary:
         """Say what will run, and why."""
         settings = self._runs.settings
         return [
-            f"warmci: mode {settings.mode}, engine {settings.engine}, head {settings.head},"
-            f" session {settings.session}",
+            (
+                f"warmci: mode {settings.mode}, engine {settings.engine}, head {settings.head},"
+                f" session {settings.session}"
+            ),
             f"warmci: state {settings.state}",
         ]
 

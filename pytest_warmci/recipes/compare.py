@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from pytest_warmci.model import Stack
 from pytest_warmci.clients.yamlfile import Plain
+from pytest_warmci.model import Stack
 
 _INERT: Final = re.compile(
     r"(?:^|\.)labels\.coop-cloud\.[^.]+\.(?:app\.)?"

@@ -10,6 +10,7 @@ import posixpath
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from pytest_warmci.clients.yamlfile import Plain
 from pytest_warmci.errors import InputError
 from pytest_warmci.model import (
     ConfigMount,
@@ -27,7 +28,6 @@ from pytest_warmci.recipes.compare import leaves
 from pytest_warmci.recipes.composefile import seconds
 from pytest_warmci.recipes.interpolation import variables
 from pytest_warmci.recipes.project import Project
-from pytest_warmci.clients.yamlfile import Plain
 
 Files = Callable[[str], bytes | None]
 

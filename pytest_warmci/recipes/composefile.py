@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from pytest_warmci.errors import InputError
 from pytest_warmci.clients import yamlfile
 from pytest_warmci.clients.yamlfile import Document, Plain
+from pytest_warmci.errors import InputError
 
 SECTIONS: Final = ("services", "volumes", "networks", "secrets", "configs")
 """The top-level keys that are deployed (and interpolated); the rest only describes the file."""

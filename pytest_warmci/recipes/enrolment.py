@@ -10,10 +10,10 @@ from typing import Annotated, Final, Literal
 
 import pydantic
 
+from pytest_warmci.clients import yamlfile
 from pytest_warmci.errors import InputError
 from pytest_warmci.model import Enrolment, ProbeSpec
 from pytest_warmci.naming import is_recipe_name
-from pytest_warmci.clients import yamlfile
 
 RECIPE_FILE: Final = "recipe.yml"
 

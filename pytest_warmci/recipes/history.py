@@ -19,9 +19,8 @@ from typing import Annotated, Final, Literal
 
 import pydantic
 
-from pytest_warmci.clients import git
+from pytest_warmci.clients import git, yamlfile
 from pytest_warmci.errors import InputError
-from pytest_warmci.clients import yamlfile
 from pytest_warmci.recipes.versions import parse_version
 
 HISTORY_FILE: Final = "history.yml"

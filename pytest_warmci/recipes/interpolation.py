@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from pytest_warmci.errors import InputError
 from pytest_warmci.clients.yamlfile import Plain
+from pytest_warmci.errors import InputError
 
 _VARIABLE: Final = re.compile(
     r"\$(?:(?P<escaped>\$)"

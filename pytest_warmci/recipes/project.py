@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 
+from pytest_warmci.clients.yamlfile import Plain
 from pytest_warmci.recipes import composefile
 from pytest_warmci.recipes.interpolation import interpolate, interpolate_tree
-from pytest_warmci.clients.yamlfile import Plain
 
 
 class Project:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from pytest_warmci.clients.disk import require_free
 from pytest_warmci.clients.files import make_folder
 from pytest_warmci.errors import BaselineRotten, NotEvaluated, RecipeFailed
 from pytest_warmci.model import Stage
@@ -13,7 +14,6 @@ from pytest_warmci.runs.deploying import bring_up, deploy, take_down
 from pytest_warmci.runs.evidence import keep_logs
 from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.run import Run
-from pytest_warmci.clients.disk import require_free
 from pytest_warmci.store.journal import Journal
 from pytest_warmci.store.locks import hold
 from pytest_warmci.store.registry import Registry
@@ -105,7 +105,7 @@ class ColdTrack:
         if run.witness is not None:
             run.check_witness()
 
-    def leave(self, stage: Stage, passed: bool) -> None:
+    def leave(self, stage: Stage, *, passed: bool) -> None:
         """Remove the app, whatever happened to it."""
         run = self._run
         run.deployed = None

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from pytest_warmci.clients.files import make_folder
+from pytest_warmci.clients.machine import utc_now
 from pytest_warmci.errors import (
     BaselineRotten,
     NotEvaluated,
@@ -25,7 +26,6 @@ from pytest_warmci.runs.handle import AppHandle
 from pytest_warmci.runs.outcomes import Outcomes
 from pytest_warmci.runs.quick import QuickTrack
 from pytest_warmci.runs.run import Run
-from pytest_warmci.clients.machine import utc_now
 from pytest_warmci.store.results import (
     KnownGoodDigests,
     Result,
@@ -51,7 +51,7 @@ class Track(Protocol):
     def restart(self) -> None:
         """Stop and start the app on its data."""
 
-    def leave(self, stage: Stage, passed: bool) -> None:
+    def leave(self, stage: Stage, *, passed: bool) -> None:
         """End the stage's app."""
 
     def close(self) -> None:
@@ -148,7 +148,7 @@ class Lane:
         self._left.add(stage)
         passed = not self.outcomes.troubled and stage not in self._failure
         try:
-            self._track.leave(stage, passed and self.outcomes.passed > 0)
+            self._track.leave(stage, passed=passed and self.outcomes.passed > 0)
         except WarmciError as error:
             self._fail(stage, error)
             raise
@@ -210,7 +210,7 @@ class Lane:
             phases=run.phases.done,
             leftovers=tuple(run.leftovers),
             incomplete_because=tuple(dict.fromkeys(incomplete)),
-            notes=tuple([*run.plan.notes, *run.notes, *self._witness_note()]),
+            notes=(*run.plan.notes, *run.notes, *self._witness_note()),
             canonical_domain=run.canonical.domain,
         )
         folder = run.state.run(run.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_warmci.clients.machine import utc_now
 from pytest_warmci.errors import NotEvaluated, WarmciError
 from pytest_warmci.model import FORMAT, KnownGood
 from pytest_warmci.recipes.versions import parse_version
@@ -13,7 +14,6 @@ from pytest_warmci.store import snapshots
 from pytest_warmci.store.alerts import raise_alert, settle_alert
 from pytest_warmci.store.journal import Journal
 from pytest_warmci.store.locks import hold
-from pytest_warmci.clients.machine import utc_now
 from pytest_warmci.store.registry import Registry, RegistryWriter
 
 

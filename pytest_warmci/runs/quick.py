@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from pytest_warmci.clients.disk import require_free
 from pytest_warmci.clients.files import remove_tree, write_json
 from pytest_warmci.errors import (
     BaselineRotten,
@@ -22,7 +23,6 @@ from pytest_warmci.runs.evidence import keep_logs
 from pytest_warmci.runs.run import Run
 from pytest_warmci.store import snapshots
 from pytest_warmci.store.alerts import raise_alert
-from pytest_warmci.clients.disk import require_free
 from pytest_warmci.store.journal import Journal
 from pytest_warmci.store.locks import hold
 from pytest_warmci.store.registry import Registry
@@ -119,7 +119,7 @@ class QuickTrack:
         """
         raise NotEvaluated("a quick run does not restart the app", where=self._run.recipe)
 
-    def leave(self, stage: Stage, passed: bool) -> None:
+    def leave(self, stage: Stage, *, passed: bool) -> None:
         """Undeploy; keep the volumes after a pass, else put the known-good back.
 
         Raises:

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pytest_warmci.errors import StateDamaged
-from pytest_warmci.model import FORMAT
 from pytest_warmci.clients import files
 from pytest_warmci.clients.machine import utc_now
+from pytest_warmci.errors import StateDamaged
+from pytest_warmci.model import FORMAT
 
 
 def raise_alert(

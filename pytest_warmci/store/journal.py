@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from pytest_warmci.errors import StateDamaged
-from pytest_warmci.model import FORMAT
 from pytest_warmci.clients import files
 from pytest_warmci.clients.machine import boot_id, utc_now
+from pytest_warmci.errors import StateDamaged
+from pytest_warmci.model import FORMAT
 
 _REMEDY: Final = "run `warmci recover`, which restores the known-good"
 

@@ -18,10 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from pytest_warmci.errors import DiskTooSmall, LockBusy, StateDamaged
-from pytest_warmci.model import FORMAT
 from pytest_warmci.clients import files
 from pytest_warmci.clients.machine import boot_id, process_start, utc_now
+from pytest_warmci.errors import DiskTooSmall, LockBusy, StateDamaged
+from pytest_warmci.model import FORMAT
 
 _POLL: Final = 0.05
 """Seconds between two attempts."""

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pytest_warmci.errors import SnapshotDamaged
-from pytest_warmci.model import FORMAT
 from pytest_warmci.clients import files
 from pytest_warmci.clients.machine import utc_now
+from pytest_warmci.errors import SnapshotDamaged
+from pytest_warmci.model import FORMAT
 
 Kind = Literal["file", "folder", "symlink"]
 

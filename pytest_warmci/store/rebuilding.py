@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from pytest_warmci.errors import SnapshotDamaged, StateDamaged
 from pytest_warmci.clients import files
 from pytest_warmci.clients.disk import full_disk_named
+from pytest_warmci.errors import SnapshotDamaged, StateDamaged
 from pytest_warmci.store.manifest import REMEDY, Entry, bytes_of
 from pytest_warmci.store.treecopy import apply_metadata, copy_data
 

@@ -12,10 +12,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
+from pytest_warmci.clients import files
 from pytest_warmci.errors import InputError, StateDamaged
 from pytest_warmci.model import FORMAT, KnownGood
 from pytest_warmci.naming import is_recipe_name
-from pytest_warmci.clients import files
 from pytest_warmci.store.state import StateDirectory
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from pytest_warmci.clients import files
 from pytest_warmci.errors import StateDamaged
 from pytest_warmci.model import FORMAT, Mode, Verdict
-from pytest_warmci.clients import files
 from pytest_warmci.store.result_schema import RESULT_SCHEMA
 
 _FILE: Final = "result.json"

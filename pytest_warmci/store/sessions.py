@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
+from pytest_warmci.clients import files
 from pytest_warmci.errors import StateDamaged
 from pytest_warmci.model import FORMAT, Verdict
-from pytest_warmci.clients import files
 
 _SECRET_OPTION: Final = re.compile(r"(?i)pass|secret|token|credential|api-?key|auth")
 _USERINFO: Final = re.compile(r"(?<=://)[^/@\s]+@")

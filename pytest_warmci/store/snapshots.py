@@ -15,10 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from pytest_warmci.errors import InputError, SnapshotDamaged, WarmciError
 from pytest_warmci.clients import files
-from pytest_warmci.store import rebuilding
 from pytest_warmci.clients.disk import full_disk_named, require_free
+from pytest_warmci.errors import InputError, SnapshotDamaged, WarmciError
+from pytest_warmci.store import rebuilding
 from pytest_warmci.store.generation import build_generation, verified
 from pytest_warmci.store.manifest import REMEDY, Manifest, Measured, known_link, measure_entries
 from pytest_warmci.store.treecopy import allocated, durably

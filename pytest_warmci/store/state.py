@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pytest_warmci.errors import InputError, StateDamaged, UsageError
-from pytest_warmci.model import FORMAT
 from pytest_warmci.clients import files
-from pytest_warmci.store import mounts
 from pytest_warmci.clients.disk import existing_ancestor
 from pytest_warmci.clients.machine import utc_now
+from pytest_warmci.errors import InputError, StateDamaged, UsageError
+from pytest_warmci.model import FORMAT
+from pytest_warmci.store import mounts
 
 _README: Final = """\
 The state of pytest-warmci: everything it remembers between two runs, of one user on one machine.

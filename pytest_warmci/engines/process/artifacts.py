@@ -149,13 +149,16 @@ def _unpack(file: Path, member: str | None, strip: int, folder: Path) -> int:
         if member is None:
             if file.suffix in {".jar", ".zip"}:
                 with zipfile.ZipFile(file) as outer:
-                    outer.extractall(folder)
+                    outer.extractall(folder)  # noqa: S202 - zipfile drops what leads out
                 return sum(item.file_size for item in outer.infolist())
             with tarfile.open(file) as archive:
                 return _extract(archive, strip, folder)
-        with zipfile.ZipFile(file) as outer, outer.open(member) as inner:
-            with tarfile.open(fileobj=inner, mode="r|*") as archive:
-                return _extract(archive, strip, folder)
+        with (
+            zipfile.ZipFile(file) as outer,
+            outer.open(member) as inner,
+            tarfile.open(fileobj=inner, mode="r|*") as archive,
+        ):
+            return _extract(archive, strip, folder)
     except (tarfile.TarError, zipfile.BadZipFile, KeyError, EOFError, lzma.LZMAError) as error:
         raise NotEvaluated(
             "the artifact cannot be unpacked",

@@ -55,14 +55,25 @@ def prepare_key(
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:20]
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the steps of one service run in.
+
+    `environment` is the service's own (the steps choose from it), `base_environment` what every
+    process of it gets besides, `programs` maps the container path of a program to its launcher.
+    """
+
+    environment: Mapping[str, str]
+    base_environment: Mapping[str, str]
+    programs: Mapping[str, str]
+
+
 def provide(
     config: ServiceConfig,
     artifact: Artifact,
     key: str,
+    around: Surroundings,
     *,
-    environment: Mapping[str, str],
-    base_environment: Mapping[str, str],
-    programs: Mapping[str, str],
     cache: Path,
     progress: Progress,
 ) -> Prepared:
@@ -72,9 +83,7 @@ def provide(
         config: The service's part of process.yml.
         artifact: What is installed.
         key: From `prepare_key`.
-        environment: The service's environment (the steps choose from it).
-        base_environment: What every process of the service gets besides (paths, runtime).
-        programs: Container path or name of each program → launcher.
+        around: What the steps run in.
         cache: The engine's cache folder.
         progress: Told about each step.
 
@@ -92,7 +101,7 @@ def provide(
     for step in config.prepare:
         begun = time.monotonic()
         progress(f"preparing {artifact.coordinate.split(':')[2]}: {' '.join(step.argv)}")
-        _run_step(step, config, install, part, environment, base_environment, programs)
+        _run_step(step, config, install, part, around)
         progress(f"prepared in {time.monotonic() - begun:.1f} s")
     kept = part / "keep"
     kept.mkdir()
@@ -141,11 +150,9 @@ def _run_step(
     config: ServiceConfig,
     install: Path,
     scratch: Path,
-    environment: Mapping[str, str],
-    base_environment: Mapping[str, str],
-    programs: Mapping[str, str],
+    around: Surroundings,
 ) -> None:
-    table = {name: path for name, path in programs.items() if name.startswith("/")}
+    table = {name: path for name, path in around.programs.items() if name.startswith("/")}
     replace = Replacements({**table, config.install: str(install)})
     own = {
         "HOME": str(scratch),
@@ -154,13 +161,13 @@ def _run_step(
         "WARMCI_INSTALL": str(install),
         "WARMCI_SCRATCH": str(scratch),
     }
-    chosen = {name: replace(value) for name, value in _chosen(step, environment).items()}
+    chosen = {name: replace(value) for name, value in _chosen(step, around.environment).items()}
     try:
         command.run(
             [replace(word) for word in step.argv],
             timeout=_PREPARE_SECONDS,
             cwd=install,
-            env={**base_environment, **chosen, **own},
+            env={**around.base_environment, **chosen, **own},
         )
     except CommandFailed as error:
         raise RecipeFailed(

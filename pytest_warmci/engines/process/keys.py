@@ -1,4 +1,4 @@
-"""Which compose keys this engine honours, ignores, or may leave out of every comparison."""
+"""Which compose keys this engine honours and which it ignores."""
 
 from __future__ import annotations
 
@@ -7,22 +7,30 @@ from dataclasses import dataclass
 from typing import Final
 
 HONOURED: Final = (
-    r"services\.[^.]+\.(image|entrypoint|command|environment|secrets|configs|volumes|depends_on"
-    r"|stop_grace_period|healthcheck)(\..*)?",
-    r"volumes\.[^.]+(\.name|\.external)?",
-    r"secrets\..*",
-    r"configs\..*",
+    "command",
+    "configs",
+    "depends_on",
+    "entrypoint",
+    "environment",
+    "healthcheck",
+    "image",
+    "secrets",
+    "stop_grace_period",
+    "volumes",
 )
-"""What a difference in these does, this engine does too."""
+"""Keys of a service that do here what they do in a container."""
 
-INERT: Final = (
-    r"services\.[^.]+\.(deploy\.)?labels\.coop-cloud\..*\.(version|chaos|chaos-version|timeout|recipe)",
-    r"version",
+HONOURED_ABOVE: Final = ("configs", "secrets", "volumes")
+"""Top-level keys of which the same is true."""
+
+INERT: Final = ("version",)
+"""Top-level keys that mean nothing to anybody. (Labels that only say which version it is are left
+out of every comparison before an engine sees them.)"""
+
+_honoured = re.compile(
+    rf"services\.[^.]+(?:\.(?:{'|'.join(HONOURED)})(?:\..*)?)?"
+    rf"|(?:{'|'.join(HONOURED_ABOVE)})(?:\..*)?"
 )
-"""What changes nothing for anybody: left out of every comparison."""
-
-_honoured = re.compile("|".join(HONOURED))
-_inert = re.compile("|".join(INERT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,6 @@ class KeyDifferences:
 
 def classify(keys: list[str]) -> KeyDifferences:
     """Sort differing keys by whether this engine honours them; inert ones fall out."""
-    real = [key for key in keys if not _inert.fullmatch(key)]
+    real = [key for key in keys if key not in INERT]
     seen = tuple(key for key in real if _honoured.fullmatch(key))
     return KeyDifferences(seen, tuple(key for key in real if key not in seen))

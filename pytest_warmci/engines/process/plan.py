@@ -175,8 +175,10 @@ def inner_address(stack: Stack, name: str, address: Address) -> str:
 def hosts(stack: Stack, config: ProcessConfig, address: Address) -> bytes:
     """Return the hosts file of an app: every service by its name."""
     lines = ["127.0.0.1 localhost"]
-    for name in sorted(stack.services):
-        lines.append(f"{service_address(stack, name, config, address)} {name}")
+    lines += [
+        f"{service_address(stack, name, config, address)} {name}"
+        for name in sorted(stack.services)
+    ]
     return ("\n".join(lines) + "\n").encode()
 
 

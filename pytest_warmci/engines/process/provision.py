@@ -97,9 +97,11 @@ class Provision:
             own,
             self._artifact(stack, name),
             self._key(stack, name),
-            environment=service_environment(stack.services[name], own),
-            base_environment=base_environment(home, self._cache / "no-programs"),
-            programs=programs,
+            installs.Surroundings(
+                environment=service_environment(stack.services[name], own),
+                base_environment=base_environment(home, self._cache / "no-programs"),
+                programs=programs,
+            ),
             cache=self._cache,
             progress=self._progress,
         )

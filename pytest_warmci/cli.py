@@ -1,1 +1,0 @@
-"""The `warmci` command."""

@@ -1,0 +1,74 @@
+"""Options that commands share, and what they are given to work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from pytest_warmci.settings import Setting
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+STATE_HELP: Final = "State directory. Also WARMCI_STATE. Default: the user's own."
+_JSON: Final = "warmci.json"
+_STATE: Final = "warmci.state"
+
+
+def wants_json(context: click.Context) -> bool:
+    """Tell whether the command was asked for JSON (also before it began)."""
+    return bool(context.meta.get(_JSON))
+
+
+def state_setting() -> Setting[Path]:
+    """Return the state directory of the running command.
+
+    Raises:
+        UsageError: The option is empty.
+    """
+    from pytest_warmci.runs.location import choose_state
+
+    context = click.get_current_context()
+    return choose_state(context.meta.get(_STATE), "--state", Path.cwd())
+
+
+def keep_state(context: click.Context, _: click.Parameter, value: str | None) -> None:
+    """Remember the state directory; said with the command, it wins over said before it."""
+    if value is not None:
+        context.meta[_STATE] = value
+
+
+def _keep_json(context: click.Context, _: click.Parameter, value: bool) -> bool:  # noqa: FBT001
+    context.meta[_JSON] = value
+    return value
+
+
+def state_option(function: F) -> F:
+    """Add `--state`."""
+    return click.option(
+        "--state", metavar="DIR", help=STATE_HELP, callback=keep_state, expose_value=False
+    )(function)
+
+
+def json_option(function: F) -> F:
+    """Add `--json`, which the command gets as `as_json`."""
+    return click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        is_eager=True,
+        callback=_keep_json,
+        help="Write JSON to standard output, and nothing else there.",
+    )(function)
+
+
+def tests_option(function: F) -> F:
+    """Add `--tests`."""
+    return click.option(
+        "--tests",
+        metavar="DIR",
+        help="Where the folders of recipes are. Default: recipe_tests in this folder.",
+    )(function)
