@@ -32,11 +32,11 @@ _COMMANDS: Final = ("doctor", "seed", "status")
 class Commands(click.Group):
     """The verbs, loaded one by one; an error of this package becomes one message."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
         """Return the names of the verbs."""
         return list(_COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - the same
         """Import a verb."""
         if cmd_name not in _COMMANDS:
             return None
@@ -45,7 +45,7 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a verb; what it raises on purpose is shown without a traceback."""
-        from pytest_warmci.cli.output import EXIT_USAGE, exit_status, fail
+        from pytest_warmci.cli.output import exit_status, fail
 
         try:
             return super().invoke(ctx)
@@ -53,8 +53,9 @@ class Commands(click.Group):
             fail(error, as_json=wants_json(ctx))
             ctx.exit(exit_status(error))
         except KeyboardInterrupt:
-            fail(Interrupted("interrupted"), as_json=wants_json(ctx))
-            ctx.exit(EXIT_USAGE)
+            stopped = Interrupted("interrupted")
+            fail(stopped, as_json=wants_json(ctx))
+            ctx.exit(exit_status(stopped))
         except OSError as error:
             if error.errno == errno.EPIPE:  # who read our output has gone: click knows what to do
                 raise

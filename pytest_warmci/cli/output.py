@@ -8,14 +8,16 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final, Self
 
 import click
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from pytest_warmci.errors import InputError, RecipeFailed, UsageError, WarmciError
+from pytest_warmci.errors import InputError, Interrupted, RecipeFailed, UsageError, WarmciError
 from pytest_warmci.model import FORMAT
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
@@ -59,7 +61,7 @@ def tell(text: str) -> None:
 
 def exit_status(error: WarmciError) -> int:
     """Return what the command ends with when this error ends it."""
-    if isinstance(error, UsageError | InputError):
+    if isinstance(error, UsageError | InputError | Interrupted):
         return EXIT_USAGE
     return EXIT_FAILED if isinstance(error, RecipeFailed) else EXIT_NOT_POSSIBLE
 
@@ -99,6 +101,8 @@ class Steps:
         self._begun = time.monotonic()
         self._bar: Progress | None = None
         if sys.stderr.isatty():
+            from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
             self._bar = Progress(
                 SpinnerColumn(),
                 TextColumn("{task.description}", markup=False),
@@ -108,7 +112,7 @@ class Steps:
             )
             self._task = self._bar.add_task(begin, total=None)
 
-    def __enter__(self) -> Steps:
+    def __enter__(self) -> Self:
         if self._bar is None:
             tell(self._begin)
         else:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pytest_warmci.clients import command
+from pytest_warmci.clients.usage import tree_bytes
 from pytest_warmci.engines.process.engine import ProcessEngine
 from pytest_warmci.errors import InputError, SnapshotDamaged, StateDamaged, WarmciError
 from pytest_warmci.model import FORMAT, KnownGood, Revision
@@ -24,7 +25,7 @@ from pytest_warmci.recipes.source import Source, open_source
 from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.recover import quarantine_reason
 from pytest_warmci.runs.session import SessionRuns
-from pytest_warmci.runs.status import age_seconds, tree_bytes
+from pytest_warmci.runs.status import age_seconds
 from pytest_warmci.runs.training import train_canonical
 from pytest_warmci.settings import DEFAULT_LOCK_LIMIT, Setting, Settings
 from pytest_warmci.store.manifest import read_manifest

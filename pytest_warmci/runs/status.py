@@ -6,7 +6,6 @@ out of here, so that looking is quick.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from pytest_warmci.clients.files import read_record
+from pytest_warmci.clients.usage import entries, tree_bytes
 from pytest_warmci.errors import InputError, StateDamaged, WarmciError
 from pytest_warmci.model import FORMAT, KnownGood, Mode
 from pytest_warmci.naming import canonical_domain
@@ -148,39 +148,6 @@ def age_seconds(since: str) -> float | None:
         return None
 
 
-def tree_bytes(folder: Path) -> int:
-    """Return the bytes that a tree takes on disk, each file once whatever its number of names.
-
-    What goes away meanwhile or cannot be read counts as nothing.
-    """
-    total = 0
-    seen: set[tuple[int, int]] = set()
-    waiting = [os.fspath(folder)]
-    while waiting:
-        for entry in _entries(waiting.pop()):
-            try:
-                found = entry.stat(follow_symlinks=False)
-                is_folder = entry.is_dir(follow_symlinks=False)
-            except OSError:
-                continue
-            if found.st_nlink > 1 and not is_folder:
-                if (found.st_dev, found.st_ino) in seen:
-                    continue
-                seen.add((found.st_dev, found.st_ino))
-            total += found.st_blocks * 512
-            if is_folder:
-                waiting.append(entry.path)
-    return total
-
-
-def _entries(folder: str) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return list(entries)
-    except OSError:
-        return []
-
-
 def _engines(state: StateDirectory) -> list[str]:
     tops = (state.root / "canonicals", state.root / "apps")
     return sorted({name for top in tops for name in _visible(top)})
@@ -198,7 +165,7 @@ def _recipes(state: StateDirectory, engine: str) -> Iterator[str]:
 
 
 def _visible(folder: Path) -> list[str]:
-    return [entry.name for entry in _entries(str(folder)) if not entry.name.startswith(".")]
+    return [entry.name for entry in entries(folder) if not entry.name.startswith(".")]
 
 
 def _thing(
@@ -268,12 +235,10 @@ def _in_flight(
 
     A journal whose run has just begun or ended looks like a dead run's, so it is looked at again.
     """
-    for _ in range(2):
-        held = holder(lock)
-        begun = journal.read()
-        if held is not None or begun is None:
-            return held, begun
-    return None, begun
+    held, begun = holder(lock), journal.read()
+    if held is None and begun is not None:
+        held, begun = holder(lock), journal.read()
+    return held, begun
 
 
 def _last_runs(

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from pytest_warmci.api import App, Http
 
-TOKEN = "/realms/master/protocol/openid-connect/token"
+LOGIN = "/realms/master/protocol/openid-connect/token"
 
 
 def login(http: Http, username: str, password: str) -> int:
@@ -22,7 +22,8 @@ def login(http: Http, username: str, password: str) -> int:
         "username": username,
         "password": password,
     }
-    return http.post(TOKEN, data=form).status_code
+    status: int = http.post(LOGIN, data=form).status_code
+    return status
 
 
 @pytest.mark.before_upgrade

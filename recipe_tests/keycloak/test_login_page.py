@@ -24,7 +24,8 @@ def login_page(app: App, http: Http) -> str:
         },
     )
     assert page.status_code == 200, page.text
-    return page.text
+    text: str = page.text
+    return text
 
 
 def test_login_page_asks_for_a_password(app: App, http: Http) -> None:

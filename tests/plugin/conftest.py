@@ -115,7 +115,9 @@ class Shop:
 
     def run(self, *words: str) -> pytest.RunResult:
         """Run pytest in this process; the recipe's folder is the argument unless one is given."""
-        self.outcome = self.pytester.runpytest_inprocess(*self.arguments(*words))
+        self.outcome = self.pytester.runpytest_inprocess(
+            *self.arguments(*words), no_reraise_ctrlc=True
+        )
         assert {} == FakeEngine.servers, "an app still runs"
         return self.outcome
 

@@ -56,11 +56,11 @@ class StandIns(_Strict):
 
 
 class PrepareStep(_Strict):
-    """A command run once on a fresh install. `environment` has patterns of the variables that
-    shape its result; `keep` the folders of the install that it writes."""
+    """A command run once on a fresh install. `without` has patterns of the variables that do not
+    shape its result and that it does not get; `keep` the folders of the install that it writes."""
 
     argv: Annotated[list[str], Field(min_length=1)]
-    environment: list[str] = ["*"]
+    without: list[str] = []
     keep: Annotated[list[str], Field(min_length=1)]
 
 

@@ -44,7 +44,7 @@ def prepare_key(
     Args:
         config: The service's part of process.yml.
         artifact: What is installed.
-        environment: The service's environment; only what a step names goes in.
+        environment: The service's environment; what a step is run without does not count.
         launchers: Digest of the launchers and the version of the runtime.
     """
     shaped = [
@@ -59,7 +59,7 @@ def prepare_key(
 class Surroundings:
     """What the steps of one service run in.
 
-    `environment` is the service's own (the steps choose from it), `base_environment` what every
+    `environment` is the service's own, `base_environment` what every
     process of it gets besides, `programs` maps the container path of a program to its launcher.
     """
 
@@ -181,5 +181,5 @@ def _chosen(step: PrepareStep, environment: Mapping[str, str]) -> dict[str, str]
     return {
         name: value
         for name, value in sorted(environment.items())
-        if any(fnmatch.fnmatchcase(name, pattern) for pattern in step.environment)
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in step.without)
     }

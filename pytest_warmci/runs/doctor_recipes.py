@@ -1,0 +1,108 @@
+"""What is wrong with a recipe's own files, before a run finds out."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from pytest_warmci.engines.process.config import read_config
+from pytest_warmci.engines.process.engine import ProcessEngine
+from pytest_warmci.model import Enrolment
+from pytest_warmci.naming import canonical_domain
+from pytest_warmci.recipes.enrolment import is_url, read_enrolment
+from pytest_warmci.recipes.source import open_source
+from pytest_warmci.runs.doctor import Check, made
+from pytest_warmci.runs.planning import plan_run, sample_stack
+from pytest_warmci.runs.witness import find_witness
+
+
+def check_recipe(folder: Path) -> Iterator[Check]:
+    """Look at a recipe: its files, its source, and whether the engine can run its versions."""
+    name = folder.name
+    enrolled = made(f"{name}: recipe.yml", partial(_enrolment, folder))
+    yield enrolled
+    runnable = made(f"{name}: process.yml", partial(_process, folder))
+    yield runnable
+    yield made(f"{name}: witness.py", partial(_witness, folder))
+    if enrolled.outcome == "missing":
+        return
+    enrolment = read_enrolment(folder)
+    if is_url(enrolment.source):
+        text = f"{enrolment.source}: not looked at, it would have to be fetched"
+        yield Check(f"{name}: source", "ok", text)
+        return
+    with tempfile.TemporaryDirectory(prefix="warmci-doctor-") as cache:
+        opened = made(f"{name}: source", partial(_source, enrolment, Path(cache)))
+        yield opened
+        if "missing" in (runnable.outcome, opened.outcome):
+            return  # for a reason that has been said
+        for head in ("HEAD",) if opened.outcome == "warn" else ("published", "HEAD"):
+            yield made(f"{name}: {head}", partial(_head, enrolment, head, Path(cache)))
+
+
+def _enrolment(folder: Path) -> Check:
+    read_enrolment(folder)
+    return Check(f"{folder.name}: recipe.yml", "ok", "valid")
+
+
+def _process(folder: Path) -> Check:
+    services = ", ".join(sorted(read_config(folder).services))
+    return Check(f"{folder.name}: process.yml", "ok", f"valid, for {services}")
+
+
+def _witness(folder: Path) -> Check:
+    name = f"{folder.name}: witness.py"
+    with _no_bytecode():
+        found = find_witness(folder)
+    if found is None:
+        remedy = "write witness.py with plant(app) -> dict and check(app, planted) -> int"
+        return Check(name, "warn", "none: no run will become known-good", remedy)
+    return Check(name, "ok", "plants and checks")
+
+
+def _source(enrolment: Enrolment, cache: Path) -> Check:
+    name = f"{enrolment.recipe}: source"
+    published = open_source(enrolment.source, cache).published()
+    if not published:
+        remedy = "publish a version (abra recipe release), or fetch the tags"
+        return Check(name, "warn", f"{enrolment.source}: nothing is published", remedy)
+    text = f"{len(published)} published, the newest {published[-1]}"
+    return Check(name, "ok", f"{enrolment.source}: {text}")
+
+
+def _head(enrolment: Enrolment, head: str, cache: Path) -> Check:
+    """Plan a cold run of a head, and ask the engine whether it can run what that deploys."""
+    name = f"{enrolment.recipe}: {head}"
+    source = open_source(enrolment.source, cache)
+    engine = ProcessEngine(enrolment.folder, cache, lambda _: None)
+    plan = plan_run(
+        enrolment,
+        source,
+        engine,
+        requested="cold",
+        head_ref=head,
+        known_good=None,
+        quarantine="",
+    )
+    domain = canonical_domain(enrolment.recipe)
+    for revision in filter(None, (plan.head, plan.base)):
+        engine.examine(sample_stack(source, enrolment.recipe, revision, domain))
+    if plan.obstacle is not None:
+        return Check(name, "warn", plan.obstacle.summary, plan.obstacle.remedy)
+    base = f", upgraded from {plan.base}" if plan.base else ", without an upgrade"
+    return Check(name, "ok", f"{plan.head}{base}")
+
+
+@contextmanager
+def _no_bytecode() -> Iterator[None]:
+    """Import without leaving a __pycache__ in the recipe's folder."""
+    before = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before

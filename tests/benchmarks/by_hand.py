@@ -1,0 +1,118 @@
+"""The same boots and stops as a quick run, written by hand for this one recipe.
+
+It knows everything beforehand (paths, ports, order, what to wait for), checks nothing and keeps
+nothing: the floor that a quick run is measured against.
+
+    python by_hand.py CACHE VOLUME LAUNCHERS JAVA_HOME OLD NEW
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+DB, APP, ADDRESS = 25_432, 28_080, "127.99.99.2"
+UNSHARE = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"]
+
+
+def main() -> None:
+    cache, volume, launchers, java = (Path(word) for word in sys.argv[1:5])
+    old, new = sys.argv[5:7]
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="by-hand-") as name:
+        top = Path(name)
+        data = top / "data"
+        shutil.copytree(volume, data, symlinks=True)
+        (top / "hosts").write_text(f"127.0.0.1 localhost\n{ADDRESS} db\n")
+        [tree] = cache.glob("trees/*postgres*[0-9a-f]")
+        database = start_database(tree, data, top)
+        for version in (old, new):
+            server = start_keycloak(cache, version, launchers, java, top)
+            print(f"{version} ready after {time.monotonic() - begun:.2f} s")
+            server.send_signal(signal.SIGTERM)
+            server.wait(60)
+        database.send_signal(signal.SIGINT)
+        database.wait(60)
+    print(f"total {time.monotonic() - begun:.3f} s")
+
+
+def start_database(tree: Path, data: Path, top: Path) -> subprocess.Popen[bytes]:
+    prefix = UNSHARE if os.geteuid() == 0 else []
+    options = [f"listen_addresses={ADDRESS}", "unix_socket_directories=", f"port={DB}"]
+    flags = [word for option in options for word in ("-c", option)]
+    log = (top / "db.log").open("wb")
+    database = subprocess.Popen(
+        [*prefix, str(tree / "bin/postgres"), "-D", str(data), *flags], stderr=log, stdout=log
+    )
+    while "ready" not in read(data / "postmaster.pid"):
+        time.sleep(0.01)
+    return database
+
+
+def start_keycloak(
+    cache: Path, version: str, launchers: Path, java: Path, top: Path
+) -> subprocess.Popen[bytes]:
+    [tree] = cache.glob(f"trees/*keycloak*{version}*[0-9a-f]")
+    install = top / version
+    shutil.copytree(tree, install, symlinks=True, copy_function=os.link)
+    shutil.rmtree(install / "lib/quarkus")
+    kept = [path for path in cache.glob("prepared/*") if version in read(path / "record.json")]
+    shutil.copytree(kept[0] / "keep/0", install / "lib/quarkus")
+    (install / "data").mkdir(exist_ok=True)
+    learnt = cache / "boot" / kept[0].name
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "WARMCI_JAVA_HOME": str(java),
+        "WARMCI_HOSTS": str(top / "hosts"),
+        "WARMCI_SCRATCH": str(top),
+        "WARMCI_INSTALL": str(install),
+        "KC_DB": "postgres",
+        "KC_DB_URL": f"jdbc:postgresql://{ADDRESS}:{DB}/keycloak",
+        "KC_DB_USERNAME": "keycloak",
+        "KC_DB_PASSWORD": os.environ["BY_HAND_PASSWORD"],
+        "KC_HEALTH_ENABLED": "true",
+        "KC_HTTP_ENABLED": "true",
+        "KC_HOSTNAME": f"http://localhost:{APP}",
+        "KC_HTTP_HOST": "127.0.0.1",
+        "KC_HTTP_PORT": str(APP),
+        "KC_HTTP_MANAGEMENT_HOST": ADDRESS,
+        "KC_CACHE": "local",
+    }
+    if learnt.exists():
+        environment["WARMCI_BOOT_CACHE"] = str(learnt)
+    log = (top / f"{version}.log").open("wb")
+    server = subprocess.Popen(
+        [str(launchers / "kc.sh"), "start", "--optimized"], env=environment, stdout=log, stderr=log
+    )
+    while not answers(f"http://{ADDRESS}:9000/health/ready"):
+        if server.poll() is not None:
+            raise SystemExit((top / f"{version}.log").read_text())
+        time.sleep(0.05)
+    return server
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own server
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        return ""
+
+
+if __name__ == "__main__":
+    main()

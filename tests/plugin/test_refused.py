@@ -1,0 +1,59 @@
+"""Flags that contradict each other or would make a verdict untrue are refused with the way out."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.plugin.conftest import Shop
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--quick", "-m", "cold"), "--quick and -m cold contradict each other"),
+        (("--quick", "--warmci-head", "published"), "a published version is tested cold"),
+        (("--quick", "--warmci-seed"), "--quick and --warmci-seed contradict each other"),
+        (("--warmci-lock-limit", "soon"), "is not a number of seconds"),
+        (("--warmci-lock-limit", "-1"), "is not a number of seconds"),
+        (("-n1", "--dist", "each"), "--dist each would deploy every recipe once a worker"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_flags_that_are_refused(shop: Shop, words: tuple[str, ...], expected: str) -> None:
+    """Exit 4, one line, nothing started."""
+    done = shop.run(*words)
+
+    assert 4 == done.ret
+    assert expected in done.stderr.str()
+    assert "Traceback" not in done.stderr.str()
+    assert [] == shop.calls()
+    assert [] == shop.results()
+
+
+def test_reruns_are_refused(shop: Shop) -> None:
+    """A rerun meets an app that has changed since (the option is another plugin's)."""
+    conftest = shop.pytester.path / "conftest.py"
+    conftest.write_text(
+        conftest.read_text()
+        + "\ndef pytest_addoption(parser):\n    parser.addoption('--reruns', type=int)\n"
+    )
+
+    done = shop.run("--reruns", "2")
+
+    assert 4 == done.ret
+    assert "--reruns would repeat a test on an app that has changed" in done.stderr.str()
+    assert [] == shop.calls()
+
+
+def test_what_is_refused_for_recipes_is_nobody_elses_business(shop: Shop) -> None:
+    """A suite without recipes may rerun, and may use -m cold for its own mark."""
+    shop.pytester.makepyfile(test_other="def test_other(): pass\n")
+    conftest = shop.pytester.path / "conftest.py"
+    conftest.write_text(
+        conftest.read_text()
+        + "\ndef pytest_addoption(parser):\n    parser.addoption('--reruns', type=int)\n"
+    )
+
+    done = shop.pytester.runpytest_inprocess("--reruns", "2", "test_other.py")
+
+    assert 0 == done.ret
