@@ -47,9 +47,14 @@ def _keep_json(context: click.Context, _: click.Parameter, value: bool) -> bool:
 
 
 def state_option(function: F) -> F:
-    """Add `--state`."""
+    """Add `--state`; messages of the layers below call it as the plugin does."""
     return click.option(
-        "--state", metavar="DIR", help=STATE_HELP, callback=keep_state, expose_value=False
+        "--state",
+        "--warmci-state",
+        metavar="DIR",
+        help=STATE_HELP,
+        callback=keep_state,
+        expose_value=False,
     )(function)
 
 

@@ -81,8 +81,7 @@ def using(folder: Path) -> list[ProcessId]:
         if process.pid == os.getpid():
             continue
         try:
-            seen = psutil.Process(process.pid)
-            paths = [seen.cwd(), *(file.path for file in seen.open_files())]
+            paths = [psutil.Process(process.pid).cwd(), *open_files(process)]
         except (psutil.Error, OSError):
             continue
         if any(path == top or path.startswith(top + "/") for path in paths):
@@ -96,6 +95,14 @@ def environment(process: ProcessId) -> dict[str, str]:
         return dict(psutil.Process(process.pid).environ())
     except (psutil.Error, OSError):
         return {}
+
+
+def open_files(process: ProcessId) -> list[str]:
+    """Return the paths of the regular files that a process has open, as far as we may see."""
+    try:
+        return [file.path for file in psutil.Process(process.pid).open_files()]
+    except (psutil.Error, OSError):
+        return []
 
 
 def executable(process: ProcessId) -> str:

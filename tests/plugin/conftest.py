@@ -142,7 +142,9 @@ class Shop:
         """Return the results of this test's runs, oldest first."""
         old = {path.name for path in (self.template.seeded / "runs").iterdir()}
         places = [
-            path for path in (self.state / "runs").glob("*/result.json") if path.parent.name not in old
+            path
+            for path in (self.state / "runs").glob("*/result.json")
+            if path.parent.name not in old
         ]
         places.sort(key=lambda path: path.stat().st_mtime_ns)
         return [json.loads(path.read_text()) for path in places]

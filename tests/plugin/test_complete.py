@@ -123,16 +123,6 @@ def test_only_unconditional_skips_are_no_obstacle(shop: Shop, body: str, promote
     assert promotes == shop.result()["complete"]
 
 
-def test_a_skipped_module_is_not_complete(shop: Shop) -> None:
-    """A whole file that skips itself generates no item, and is missing all the same."""
-    shop.tests("import pytest\npytest.skip('today', allow_module_level=True)\n")
-
-    done = shop.run(*PUBLISHED)
-
-    assert 0 == done.ret, shop.text()
-    check_no_authority(shop)
-
-
 def test_an_unpublished_head_is_not_promoted(shop: Shop) -> None:
     """It has authority over a merge, but nobody can install it."""
     done = shop.run()

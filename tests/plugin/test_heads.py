@@ -268,12 +268,11 @@ def test_a_failing_test_before_the_upgrade_is_not_evaluated(shop: Shop) -> None:
 
 
 def test_before_upgrade_alone_never_upgrades(shop: Shop) -> None:
-    """`-m before_upgrade` looks at the base only, and is no verdict on head."""
+    """`-m before_upgrade` looks at the base only."""
     shop.seed()
     shop.tests("import pytest\n@pytest.mark.before_upgrade\ndef test_old(app): pass\n")
 
-    done = shop.run("--quick", "-m", "before_upgrade")
+    shop.run("--quick", "-m", "before_upgrade")
 
-    assert 0 == done.ret
     assert ["warm-ghost 1.1"] == [call.partition(" ")[2] for call in shop.calls("deploy")]
     assert (False, None) == (shop.result()["complete"], shop.result()["proved_head"])

@@ -13,6 +13,13 @@ import pytest
 
 from tests.plugin.conftest import Shop
 
+# A shell may have given us an ignored SIGINT, which children inherit.
+PYTEST = """\
+import signal, sys, pytest
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(pytest.main())
+"""
+
 INTERRUPT = "def test_own(app): raise KeyboardInterrupt\n"
 
 
@@ -114,19 +121,6 @@ def test_ctrl_c_in_a_promotion_keeps_the_old_known_good(shop: Shop) -> None:
     shop.check_restored()
 
 
-def test_pytest_exit_restores(shop: Shop) -> None:
-    """Whatever code an author ends the session with, it was ended early."""
-    shop.seed()
-    shop.tests("import pytest\ndef test_own(app): pytest.exit('enough', returncode=7)\n")
-
-    done = shop.run("--quick")
-
-    assert 7 == done.ret
-    assert not shop.result()["complete"]
-    assert "passed" != shop.result()["verdict"]
-    shop.check_restored()
-
-
 @pytest.mark.parametrize("words", [("--quick",), ()], ids=["quick", "cold"])
 def test_a_real_sigint_is_answered_by_leaving(shop: Shop, words: tuple[str, ...]) -> None:
     """A process of its own gets the signal in the middle of a test."""
@@ -146,15 +140,13 @@ def test_a_real_sigint_is_answered_by_leaving(shop: Shop, words: tuple[str, ...]
 
 def run_and_signal(shop: Shop, here: Path, number: signal.Signals, *words: str) -> int:
     """Run pytest outside, send it a signal when the file `here` appears, return its exit code."""
-    argv = [sys.executable, "-m", "pytest", "-q", *shop.arguments(*words)]
+    argv = [sys.executable, "-c", PYTEST, "-q", *shop.arguments(*words)]
     with (shop.pytester.path / "output").open("w") as output:
         process = subprocess.Popen(
             argv,
             cwd=shop.pytester.path,
             stdout=output,
             stderr=subprocess.STDOUT,
-            # a shell may have given us an ignored SIGINT, which children inherit
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
         try:
             end = time.monotonic() + 30

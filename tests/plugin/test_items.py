@@ -167,9 +167,7 @@ def test_authors_parameters_come_after_the_stage(shop: Shop) -> None:
     """`test_x[upgrade-a]`."""
     shop.seed()
     shop.tests(
-        "import pytest\n"
-        "@pytest.mark.parametrize('word', ['a', 'b'])\n"
-        "def test_word(word): pass\n"
+        "import pytest\n@pytest.mark.parametrize('word', ['a', 'b'])\ndef test_word(word): pass\n"
     )
 
     shop.run("-v", "--quick", "-k", "test_word")

@@ -42,8 +42,7 @@ def test_a_wide_fixture_of_before_upgrade_ends_before_it(shop: Shop) -> None:
     """What was built on the base is no help on head."""
     shop.seed()
     shop.tests(
-        WIDE.replace("ENDING", "pass")
-        + "@pytest.mark.before_upgrade\ndef test_old(wide): pass\n"
+        WIDE.replace("ENDING", "pass") + "@pytest.mark.before_upgrade\ndef test_old(wide): pass\n"
     )
 
     done = shop.run("--quick")

@@ -93,19 +93,6 @@ def test_an_authors_conftest_may_override_our_fixtures(shop: Shop) -> None:
     assert 0 == done.ret, shop.text()
 
 
-def test_a_testcase_in_a_recipe_gets_a_clear_error(shop: Shop) -> None:
-    """It has no stage, so it would run on no app at all."""
-    shop.tests(
-        "import unittest\nclass TestOwn(unittest.TestCase):\n    def test_it(self): pass\n"
-    )
-
-    done = shop.run("-v")
-
-    assert 1 == done.ret
-    assert "ERROR" == shop.outcomes()["ghost/test_own.py::TestOwn::test_it"]
-    assert "plain test function" in shop.text()
-
-
 def test_test_classes_have_stages(shop: Shop) -> None:
     """Plain classes are fine, with class fixtures on the app."""
     shop.seed()
@@ -150,18 +137,7 @@ def test_the_checkout_is_the_same_before_and_after(shop: Shop, words: tuple[str,
     assert "" == found.stdout
 
 
-def test_the_source_of_a_recipe_holds_no_tests_of_ours(shop: Shop) -> None:
-    """What the recipe under test brings along is not collected."""
-    place = shop.recipe / "source" / "upgrade"
-    (place / "test_theirs.py").write_text("def test_theirs(): assert False\n")
-
-    done = shop.run("-v")
-
-    assert 0 == done.ret, shop.text()
-    assert not [item for item in shop.outcomes() if "theirs" in item]
-
-
-@pytest.mark.parametrize("place", ["option", "ini", "mark"])
+@pytest.mark.parametrize("place", ["option", "mark"])
 def test_a_timeout_does_not_shoot_a_deploy_down(shop: Shop, place: str) -> None:
     """pytest-timeout's clock runs for the body of a test only."""
     shop.seed()
@@ -174,8 +150,6 @@ def test_a_timeout_does_not_shoot_a_deploy_down(shop: Shop, place: str) -> None:
         if place == "mark"
         else "def test_own(app): pass\n"
     )
-    if place == "ini":
-        shop.pytester.makeini("[pytest]\naddopts = --import-mode=importlib\ntimeout = 0.4\n")
     words = ("--timeout=0.4",) if place == "option" else ()
 
     done = shop.run("--quick", *words, "-k", "serves or own")

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from pytest_warmci.cli import main
 from pytest_warmci.clients import command
 from pytest_warmci.errors import RecipeFailed
+from pytest_warmci.recipes.source import open_source
 from pytest_warmci.runs import seed
 from pytest_warmci.runs.session import SessionRuns
 from pytest_warmci.store.results import TestedVersion
@@ -37,7 +38,7 @@ class World:
         os.write(1, b"pytest says hello\n")
         named = argv[argv.index("--warmci-head") + 1]
         version = "1.1.0+1.1" if named == "published" else named
-        published = seed.open_source(str(self.recipe / "source"), self.state.cache).published()
+        published = open_source(str(self.recipe / "source"), self.state.cache).published()
         (commit,) = [each.commit for each in published if each.version == version]
         facts = {"version": version, "commit": commit}
         if self.promotes:

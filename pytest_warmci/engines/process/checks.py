@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import platform
+import re
+from pathlib import Path
+from typing import Final
 
 from pytest_warmci.clients import command
 from pytest_warmci.engines.process.plan import UNPRIVILEGED
 from pytest_warmci.errors import CommandFailed, EngineUnavailable
+
+_PLAIN: Final = re.compile(r"[\w./+-]+", re.ASCII)
 
 
 def check_machine() -> None:
@@ -17,6 +22,19 @@ def check_machine() -> None:
             f"the engine process runs on Linux x86_64, this is {system} {machine}",
             why="its servers are native programs of that platform",
             remedy="run in a Linux x86_64 machine or container",
+        )
+
+
+def check_path(path: Path) -> None:
+    """Raise `EngineUnavailable` when a path could not stand in a shell script as it is.
+
+    Container paths are replaced in scripts of the recipe, where nobody quotes them.
+    """
+    if not _PLAIN.fullmatch(str(path)):
+        raise EngineUnavailable(
+            "the state directory's path has characters that a shell script would have to quote",
+            where=str(path),
+            remedy="choose a path of letters, digits and ._-+ with --warmci-state",
         )
 
 

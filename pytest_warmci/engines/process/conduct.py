@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pytest_warmci.clients import command, http, ports, processes
 from pytest_warmci.clients.files import make_folder, remove_tree, write_bytes
-from pytest_warmci.engines.process import installs
+from pytest_warmci.engines.process import boot, installs
 from pytest_warmci.engines.process.plan import HealthPlan, ServicePlan, bin_folder
 from pytest_warmci.engines.process.provision import Provision
 from pytest_warmci.engines.process.records import OwnerRecord, Records, new_record
@@ -25,6 +25,8 @@ _TAIL = 3_000
 
 _ANSWER_SECONDS = 5.0
 _TRAINING_GRACE = 120.0
+_CHECK_EVERY = 0.2
+"""Seconds between two healthchecks; servers log each request that comes too early."""
 
 
 class Conductor:
@@ -45,6 +47,7 @@ class Conductor:
         self._stack = stack
         self._training = training
         self._records = Records(app.folder)
+        self._checked: dict[str, tuple[float, str]] = {}
         self.plans: Mapping[str, ServicePlan] = provision.plans(app, stack)
 
     def begin(self) -> None:
@@ -81,7 +84,7 @@ class Conductor:
                 continue
             elif not self._records.is_running(found):
                 self._report_end(each, found)
-            elif state := _illness(each.health, each):
+            elif state := self._illness(each):
                 missing.append(f"{name}: {state}")
                 self._check_grace(each, found, state)
             else:
@@ -91,6 +94,14 @@ class Conductor:
     def tails(self) -> str:
         """Return the end of every service's log, secrets blotted out."""
         return "\n".join(self._tail(record) for record in self._records.all())
+
+    def _illness(self, each: ServicePlan) -> str:
+        """Return what is wrong with a running service; asked no more often than is useful."""
+        when, known = self._checked.get(each.name, (0.0, ""))
+        if time.monotonic() - when >= _CHECK_EVERY:
+            known = _illness(each.health, each)
+            self._checked[each.name] = (time.monotonic(), known)
+        return known
 
     def _is_other(self, record: OwnerRecord) -> bool:
         wanted = self.plans.get(record.service)
@@ -119,11 +130,12 @@ class Conductor:
                 link = bin_folder(folder, each.name) / program
                 link.symlink_to((self._provision.recipe_folder / launcher).resolve())
         environment = dict(each.environment)
-        learnt = self._provision.boot_cache(self._stack, each.name)
         if config.boot_cache and self._training is not None:
             environment["WARMCI_BOOT_CACHE_OUT"] = str(self._training / each.name)
-        elif config.boot_cache and learnt.is_file():
-            environment["WARMCI_BOOT_CACHE"] = str(learnt)
+        elif config.boot_cache:
+            learnt = boot.find(self._provision.boot_cache(self._stack, each.name))
+            if learnt is not None:
+                environment["WARMCI_BOOT_CACHE"] = str(learnt)
         log = folder / "logs" / f"{each.name}.log"
         make_folder(log.parent)
         record = new_record(

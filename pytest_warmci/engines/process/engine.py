@@ -8,9 +8,9 @@ from pathlib import Path
 from pytest_warmci.clients import processes
 from pytest_warmci.clients.files import make_folder, remove_tree
 from pytest_warmci.clients.waiting import Look, WaitedTooLong, wait_until
-from pytest_warmci.engines.process import keys
+from pytest_warmci.engines.process import boot, keys
 from pytest_warmci.engines.process.addresses import provide_address
-from pytest_warmci.engines.process.checks import check_machine, check_user_namespaces
+from pytest_warmci.engines.process.checks import check_machine, check_path, check_user_namespaces
 from pytest_warmci.engines.process.conduct import Conductor, stop_wave
 from pytest_warmci.engines.process.plan import running_as_root
 from pytest_warmci.engines.process.provision import Provision
@@ -40,6 +40,7 @@ class ProcessEngine:
     def check(self) -> None:
         """Raise when this machine cannot run the recipe."""
         check_machine()
+        check_path(self._provision.cache)
         services = self._provision.config.services.values()
         if running_as_root() and any(each.run_as == "unprivileged" for each in services):
             check_user_namespaces()
@@ -151,11 +152,27 @@ class ProcessEngine:
         owner = _port_owner(app, records, record, served.port)
         if processes.environment(owner).get(KEY) != served.key:
             raise NotEvaluated(f"pid {owner.pid} is not what {stack.revision} deploys")
+        self._prove_files(app, owner)
         program = Path(processes.executable(owner)).name
         return (
             f"{program} (pid {owner.pid}) of {record.artifact} owns 127.0.0.1:{served.port}"
             f" as commit {stack.revision.commit[:8]} says"
         )
+
+    def _prove_files(self, app: AppPlace, owner: processes.ProcessId) -> None:
+        """What runs must come from the app's own install, not from another one."""
+        others = [
+            path
+            for path in processes.open_files(owner)
+            if Path(path).suffix == ".jar" and not Path(path).is_relative_to(app.folder)
+        ]
+        if others:
+            raise NotEvaluated(
+                f"pid {owner.pid} runs files that are not of its own install",
+                where=app.domain,
+                why=", ".join(others[:3]),
+                remedy=f"delete {self._provision.cache / 'boot'} and run again",
+            )
 
     def leftovers(self, app: AppPlace) -> list[str]:
         """List services and processes of an app that should be gone."""
@@ -188,7 +205,7 @@ class ProcessEngine:
         """Tell whether booting this stack could be made faster by `train`."""
         services = self._provision.config.services
         return any(
-            services[name].boot_cache and not self._provision.boot_cache(stack, name).exists()
+            services[name].boot_cache and not boot.find(self._provision.boot_cache(stack, name))
             for name in stack.services
         )
 
@@ -205,12 +222,12 @@ class ProcessEngine:
         _drive(conductor, stack, timeout)
         self.undeploy(app)
         self.settle(app, timeout)
-        for name in stack.services:
-            made = folder / name
-            if made.is_file():
-                target = self._provision.boot_cache(stack, name)
-                make_folder(target.parent)
-                made.replace(target)
+        for name, each in conductor.plans.items():
+            # Keycloak's JVM was seen to open the jars of the install that it was trained on, even
+            # for another version, while they were there: they go before anybody can use it.
+            remove_tree(each.scratch)
+            if (folder / name).is_file():
+                boot.publish(folder / name, self._provision.boot_cache(stack, name))
 
 
 def _drive(conductor: Conductor, stack: Stack, timeout: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,7 +175,8 @@ def inner_address(stack: Stack, name: str, address: Address) -> str:
 
 def hosts(stack: Stack, config: ProcessConfig, address: Address) -> bytes:
     """Return the hosts file of an app: every service by its name."""
-    lines = ["127.0.0.1 localhost"]
+    # A server asks for the machine's own name too.
+    lines = ["127.0.0.1 localhost", f"127.0.0.1 {socket.gethostname()}"]
     lines += [
         f"{service_address(stack, name, config, address)} {name}"
         for name in sorted(stack.services)

@@ -34,7 +34,7 @@ class Provision:
 
     def __init__(self, recipe_folder: Path, cache: Path, progress: Progress) -> None:
         self.recipe_folder = recipe_folder
-        self._cache = cache
+        self.cache = cache
         self._progress = progress
 
     @cached_property
@@ -99,16 +99,16 @@ class Provision:
             self._key(stack, name),
             installs.Surroundings(
                 environment=service_environment(stack.services[name], own),
-                base_environment=base_environment(home, self._cache / "no-programs"),
+                base_environment=base_environment(home, self.cache / "no-programs"),
                 programs=programs,
             ),
-            cache=self._cache,
+            cache=self.cache,
             progress=self._progress,
         )
 
     def boot_cache(self, stack: Stack, name: str) -> Path:
         """Return where what a training boot learnt about a service is kept."""
-        return self._cache / "boot" / self._key(stack, name)
+        return self.cache / "boot" / self._key(stack, name)
 
     def _artifact(self, stack: Stack, name: str) -> artifacts.Artifact:
         own = self.config.services[name]
@@ -116,7 +116,7 @@ class Provision:
             self.coordinate(stack, name),
             member=own.member,
             strip=own.strip,
-            cache=self._cache,
+            cache=self.cache,
             progress=self._progress,
         )
 

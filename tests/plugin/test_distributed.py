@@ -1,0 +1,117 @@
+"""With `-n`: recipes stay whole, results come together, a dead worker is nobody's failure."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests import ghost
+from tests.plugin.conftest import Shop
+
+
+def two_recipes(shop: Shop) -> None:
+    ghost.write_recipe(shop.pytester.path / "recipe_tests", "zombie", ghost.PUBLISHED, "main")
+
+
+def by_recipe(shop: Shop) -> dict[str, dict[str, Any]]:
+    return {result["recipe"]: result for result in shop.results()}
+
+
+def test_two_recipes_run_whole_on_two_workers(shop: Shop) -> None:
+    """One run each, both complete, both promoted, one exit status."""
+    two_recipes(shop)
+
+    done = shop.run_outside("recipe_tests", "-n2", "-v", "--warmci-head", "published")
+
+    workers: dict[str, set[str]] = {}
+    for line in shop.lines():
+        if line.startswith("[gw") and "PASSED" in line:
+            recipe = line.partition("recipe_tests/")[2].partition("/")[0]
+            workers.setdefault(recipe, set()).add(line.partition("]")[0])
+    found = by_recipe(shop)
+    assert 0 == done.ret, shop.text()
+    assert {"ghost": 1, "zombie": 1} == {name: len(used) for name, used in workers.items()}
+    assert ["ghost", "zombie"] == sorted(found)
+    assert all(result["complete"] and result["promoted"] for result in found.values())
+    assert 1 == len({result["session"] for result in found.values()})
+    assert "warmci ghost" in shop.text()
+    assert "warmci zombie" in shop.text()
+
+
+def test_a_failure_in_one_recipe_leaves_the_other(shop: Shop) -> None:
+    """Exit 1; the other one is promoted."""
+    two_recipes(shop)
+    shop.tests("def test_own(app): assert False\n")
+
+    done = shop.run_outside("recipe_tests", "-n2", "--warmci-head", "published")
+
+    verdicts = {name: result["verdict"] for name, result in by_recipe(shop).items()}
+    assert 1 == done.ret
+    assert {"ghost": "failed", "zombie": "passed"} == verdicts
+    assert by_recipe(shop)["zombie"]["promoted"]
+
+
+@pytest.mark.parametrize("words", [(), ("--quick",)], ids=["cold", "quick"])
+def test_a_dead_worker_is_not_evaluated(shop: Shop, words: tuple[str, ...]) -> None:
+    """Its recipe is not resumed by another one; the rest of the session goes on."""
+    two_recipes(shop)
+    shop.seed()
+    shop.tests("import os\ndef test_own(app): os._exit(3)\ndef test_more(app): pass\n")
+    record = shop.pytester.path / "session.json"
+
+    done = shop.run_outside("recipe_tests", "-n2", "-v", *words, f"--warmci-json={record}")
+
+    written = json.loads(record.read_text())
+    assert 75 == done.ret, shop.text()
+    assert ["zombie"] == list(by_recipe(shop))
+    assert "passed" == by_recipe(shop)["zombie"]["verdict"]
+    assert (75, ["ghost"]) == (written["exit_status"], written["without_result"])
+    assert "the worker died; the rest of its recipe was not run" in shop.text()
+    assert not [line for line in shop.lines() if "test_more" in line and "PASSED" in line]
+    first = "ghos" if not words else "warm-ghost"
+    deploys = [call for call in shop.calls("deploy") if call.split()[1].startswith(first)]
+    assert len(deploys) <= 2
+    (shop.recipe / "test_own.py").unlink()
+    again = shop.run(*words)
+    notes = shop.results()[-1]["notes"]
+    assert 0 == again.ret, shop.text()
+    assert any("which a dead run had left" in each or "was cut short" in each for each in notes)
+    assert [] == shop.cold_apps()
+
+
+def test_collecting_only_works_with_workers(shop: Shop) -> None:
+    """Nothing is deployed and nothing written."""
+    done = shop.run_outside("--co", "-q", "-n2")
+
+    assert 0 == done.ret
+    assert [] == shop.calls()
+    assert [] == shop.results()
+
+
+def test_an_early_stop_under_workers_is_one_failure(shop: Shop) -> None:
+    """xdist turns --maxfail into an interruption; it is exit 1 all the same, and rolled back."""
+    shop.seed()
+    shop.tests("def test_a(app): assert False\ndef test_b(app): pass\n")
+
+    done = shop.run_outside("--quick", "-n1", "-x")
+
+    assert 1 == done.ret
+    assert "failed" == shop.result()["verdict"]
+    shop.check_restored()
+
+
+def test_unrelated_suites_keep_their_distribution(shop: Shop) -> None:
+    """Two tests of one file may go to two workers, as xdist does by default."""
+    shop.pytester.makepyfile(
+        test_other="import time, pytest\n"
+        "@pytest.mark.parametrize('n', range(4))\n"
+        "def test_it(n): time.sleep(0.2)\n"
+    )
+
+    done = shop.pytester.runpytest_subprocess("-n2", "-v", "test_other.py", timeout=60)
+
+    workers = {line.split()[0] for line in done.outlines if line.startswith("[gw")}
+    assert 0 == done.ret
+    assert {"[gw0]", "[gw1]"} == workers

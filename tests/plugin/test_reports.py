@@ -1,0 +1,253 @@
+"""Every artefact carries mode, requested mode and engine, and says the same."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from pytest_warmci.store.result_schema import RESULT_SCHEMA
+from pytest_warmci.store.sessions import read_session
+from tests.plugin.conftest import Shop
+
+
+def junit(shop: Shop, *words: str) -> ET.Element:
+    path = shop.pytester.path / "junit.xml"
+    shop.run(*words, f"--junitxml={path}")
+    suite = ET.parse(path).getroot().find("testsuite")  # noqa: S314 - we have just written it
+    assert suite is not None
+    return suite
+
+
+def properties(element: ET.Element) -> dict[str, str]:
+    return {each.attrib["name"]: each.attrib["value"] for each in element.iter("property")}
+
+
+@pytest.mark.parametrize(
+    ("seeded", "words", "mode", "requested"),
+    [
+        (False, (), "cold", "cold"),
+        (True, ("--quick",), "quick", "quick"),
+        (False, ("--quick",), "cold", "quick"),
+    ],
+    ids=["cold", "quick", "fallback"],
+)
+def test_junit_carries_mode_and_requested_mode(
+    shop: Shop, seeded: bool, words: tuple[str, ...], mode: str, requested: str
+) -> None:
+    """In the classname, for tools that show nothing else, and in properties."""
+    if seeded:
+        shop.seed()
+    shop.tests("def test_own(app): pass\n")
+
+    suite = junit(shop, *words)
+
+    cases = {each.attrib["name"]: each for each in suite.iter("testcase")}
+    own = cases["test_own[upgrade]"]
+    generic = cases["test_serves[upgrade]"]
+    assert f"{mode}.recipe_tests.ghost.test_own" == own.attrib["classname"]
+    assert f"{mode}.recipe_tests.ghost.recipe.yml" == generic.attrib["classname"]
+    for case in cases.values():
+        assert {
+            "warmci.mode": mode,
+            "warmci.requested_mode": requested,
+            "warmci.engine": "process",
+        } == properties(case)
+    top = suite.find("properties")
+    assert top is not None
+    assert (requested, "process") == (
+        properties(top)["warmci.requested_mode"],
+        properties(top)["warmci.engine"],
+    )
+
+
+def test_junit_is_complete_after_an_interruption(shop: Shop) -> None:
+    """What ran before is in the file, labelled."""
+    shop.tests("def test_own(app): raise KeyboardInterrupt\n")
+
+    suite = junit(shop)
+
+    classes = {each.attrib["classname"] for each in suite.iter("testcase")}
+    assert {"cold.recipe_tests.ghost.recipe.yml"} == {name for name in classes if name}
+
+
+def test_junit_shows_what_was_not_evaluated_as_an_error(shop: Shop) -> None:
+    """Never as a failure of a test."""
+    shop.seed()
+
+    suite = junit(shop, "--quick", "--warmci-head", "engine-down")
+
+    assert ("1", "0") == (suite.attrib["errors"], suite.attrib["failures"])
+
+
+def test_the_json_file_is_the_session(shop: Shop) -> None:
+    """Exit status and the results word for word, each as the schema says."""
+    shop.seed()
+    path = shop.pytester.path / "session.json"
+
+    done = shop.run("--quick", f"--warmci-json={path}")
+
+    written: dict[str, Any] = json.loads(path.read_text())
+    assert 0 == done.ret
+    assert [shop.result()] == written["results"]
+    assert (0, [], 1) == (written["exit_status"], written["without_result"], written["format"])
+    jsonschema.validate(shop.result(), RESULT_SCHEMA)
+
+
+def test_the_session_record_names_its_runs(shop: Shop) -> None:
+    """The state directory remembers what a session did and how it ended."""
+    shop.run("-k", "serves")
+
+    result = shop.result()
+    record = read_session(shop.state / "sessions" / f"{result['session']}.json")
+    assert (result["run_id"],) == record.runs
+    assert {result["run_id"]: "passed"} == record.verdicts
+    assert (0, ()) == (record.exit_status, record.without_result)
+    assert record.finished is not None
+
+
+@pytest.mark.parametrize(
+    ("seeded", "words", "status"),
+    [
+        (True, ("--quick",), 0),
+        (True, ("--quick", "--warmci-head", "loses-data"), 1),
+        (True, ("--quick", "--warmci-head", "interrupts"), 2),
+        (True, ("--quick", "--warmci-head", "no-such"), 2),
+        (True, ("--quick", "-m", "cold"), 4),
+        (True, ("--quick", "--warmci-head", "no-change"), 5),
+        (True, ("-k", "nothing_is_called_so"), 5),
+        (True, ("--setup-only",), 5),
+        (True, ("--setup-plan",), 5),
+        (True, ("--quick", "--warmci-head", "aside"), 75),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else str(value),
+)
+def test_exit_statuses(shop: Shop, seeded: bool, words: tuple[str, ...], status: int) -> None:
+    """Interrupted 2, failed 1, not evaluated 75, nothing ran 5, passed 0."""
+    if seeded:
+        shop.seed()
+
+    assert status == shop.run(*words).ret, shop.text()
+    assert [] == shop.cold_apps()
+
+
+def test_every_test_skipped_is_nothing_ran(shop: Shop) -> None:
+    """pytest alone would call that 0."""
+    shop.seed()
+    shop.tests("import pytest\n@pytest.mark.skip(reason='x')\ndef test_own(app): pass\n")
+
+    done = shop.run("--quick", "-k", "own")
+
+    assert 5 == done.ret
+    assert "skipped" == shop.result()["verdict"]
+    assert [] == shop.calls("deploy")  # nobody needed the app
+
+
+def test_a_failure_outranks_what_was_not_evaluated(shop: Shop) -> None:
+    """One recipe failed, one had trouble: 1."""
+    from tests import ghost
+
+    ghost.write_recipe(shop.pytester.path / "recipe_tests", "zombie", ghost.PUBLISHED, "main")
+    shop.tests("def test_own(app): assert False\n")
+    shop.trouble(
+        "def down(engine, app):\n"
+        "    if app.domain.startswith('zomb'):\n"
+        "        raise EngineUnavailable('down')\n"
+        "TROUBLE = {'deploy': down}\n"
+    )
+
+    done = shop.run("recipe_tests", "--warmci-head", "published")
+
+    verdicts = {result["recipe"]: result["verdict"] for result in shop.results()}
+    assert 1 == done.ret
+    assert {"ghost": "failed", "zombie": "not-evaluated"} == verdicts
+
+
+def test_an_interruption_outranks_a_failure(shop: Shop) -> None:
+    """2, though a test had failed before."""
+    shop.tests("def test_a(app): assert False\ndef test_b(app): raise KeyboardInterrupt\n")
+
+    assert 2 == shop.run().ret
+
+
+def test_a_due_promotion_that_fails_keeps_the_verdict(shop: Shop) -> None:
+    """passed, promoted false with its reason, alert, exit 75; the old known-good stands."""
+    shop.seed()
+    before = shop.entry()
+    shop.trouble(
+        "def full(engine, app):\n"
+        "    if app.domain.startswith('warm-'):\n"
+        "        raise DiskTooSmall('the disk is full')\n"
+        "TROUBLE = {'deploy': full}\n"
+    )
+
+    done = shop.run("--warmci-head", "published")
+
+    result = shop.result()
+    (alert,) = (shop.state / "alerts").glob("*.json")
+    assert 75 == done.ret
+    assert ("passed", False) == (result["verdict"], result["promoted"])
+    assert "the promotion failed: the disk is full" in result["promotion_reason"]
+    assert alert.name.startswith("promotion.failed-ghost")
+    assert before == shop.entry()
+    shop.check_restored()
+
+
+def test_the_header_says_where_each_value_comes_from(shop: Shop) -> None:
+    """Mode, engine, head, session, state; then what each recipe starts from."""
+    shop.seed()
+
+    shop.run("--quick", "--warmci-head", "upgrade")
+
+    text = shop.text()
+    assert "warmci: mode quick (--quick), engine process (default), head upgrade (--warmci" in text
+    assert f"warmci: state {shop.state} (--warmci-state)" in text
+    assert "warmci: ghost: canonical 1.1.0+1.1 (" in text
+
+
+def test_the_last_word_is_how_to_run_it_again(shop: Shop) -> None:
+    """The exact command, options and all."""
+    shop.run("-k", "serves or deploys")
+
+    (again,) = [line for line in shop.lines() if line.startswith("run again: ")]
+    assert "-k 'serves or deploys' recipe_tests/ghost" in again
+    assert f"--warmci-state={shop.state}" in again
+
+
+def test_results_carry_everything_that_was_promised(shop: Shop) -> None:
+    """One quick result in full, but for ids and times."""
+    shop.seed()
+
+    shop.run("--quick")
+
+    result = shop.result()
+    digest = result["known_good"]["before"]
+    phases = [phase["name"] for phase in result["phases"]]
+    assert ("ghost", "process", "quick", "quick") == (
+        result["recipe"],
+        result["engine"],
+        result["mode"],
+        result["requested_mode"],
+    )
+    assert ("passed", "", True, False) == (
+        result["verdict"],
+        result["reason"],
+        result["complete"],
+        result["authority"],
+    )
+    assert "1.1.0+1.1" == result["base"]["version"]
+    assert result["base"]["commit"] != result["head"]["commit"]
+    assert f"fake runs {result['head']['commit'][:8]}" == result["proved_head"]
+    assert {"before": 2, "after": 2} == result["witness"]
+    assert {"before": digest, "after": digest} == result["known_good"]
+    assert {"passed": 8, "failed": 0, "skipped": 0, "deselected": 0} == result["tests"]
+    assert ["recover", "prepare", "restore", "deploy", "witness"] == phases[:5]
+    assert {"upgrade", "stop", "test"} <= set(phases)
+    assert {"passed"} == {phase["outcome"] for phase in result["phases"]}
+    assert [] == result["leftovers"] == result["incomplete_because"]
+    assert str(Path(result["source"]["location"])) == str(shop.recipe / "source")
+    assert result["seconds"] >= sum(phase["seconds"] for phase in result["phases"]) - 0.05
