@@ -13,7 +13,7 @@ from pytest_warmci.errors import DiskTooSmall
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
-_REMEDY: Final = "free some space there, e.g. with `warmci prune`"
+_REMEDY: Final = "free some space there; `warmci status` shows what is big"
 
 
 def existing_ancestor(path: Path) -> Path:

@@ -6,6 +6,7 @@ the app was kept or restored.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Generator, Iterable
 from pathlib import Path
@@ -14,7 +15,13 @@ from typing import Any
 import pytest
 
 from pytest_warmci.engines.process.engine import ProcessEngine
-from pytest_warmci.errors import NotEvaluated, RecipeFailed, WarmciError
+from pytest_warmci.errors import (
+    InputError,
+    NotEvaluated,
+    RecipeFailed,
+    UsageError,
+    WarmciError,
+)
 from pytest_warmci.plugin import options, reports
 from pytest_warmci.plugin.collect import is_dropped, key_of, rule_of, sort
 from pytest_warmci.plugin.folders import is_whole, recipe_folder
@@ -35,8 +42,10 @@ class Floor:
         self.config = config
         self.settings = options.read(config)
         self.runs = SessionRuns(self.settings, self.progress, self._make_engine)
-        self._broken: dict[Path, str] = {}
-        self._uncollected: set[Path] = set()
+        self._broken: dict[Path, WarmciError] = {}
+        self._uncollected: dict[Path, str] = {}
+        self._expected: dict[Path, list[str]] = {}
+        self._deselected: dict[Path, int] = {}
         self._finalizers: list[tuple[pytest.FixtureDef[Any], pytest.FixtureRequest]] = []
         self.is_worker = hasattr(config, "workerinput")
         self.distributes = bool(getattr(config.option, "tx", None)) and not self.is_worker
@@ -58,8 +67,16 @@ class Floor:
         try:
             return self.runs.plan(folder)
         except WarmciError as error:
-            self._broken[folder] = error.summary
+            self._broken[folder] = error
             raise pytest.Collector.CollectError(str(error)) from None
+
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Leave out recipes under test, which are no tests, and the rest of a broken recipe."""
+        if (collection_path / "history.yml").is_file():
+            return True
+        if collection_path.is_file() and recipe_folder(collection_path) in self._broken:
+            return True
+        return None
 
     def _make_engine(self, folder: Path, cache: Path) -> Engine:
         found: Engine | None = self.config.hook.pytest_warmci_make_engine(
@@ -68,8 +85,12 @@ class Floor:
         return found or ProcessEngine(folder, cache, self.progress)
 
     def lane(self, folder: Path) -> Lane:
-        """Return a recipe's lane."""
-        return self.runs.lane(folder)
+        """Return a recipe's lane; the first call begins the run."""
+        lane = self.runs.lane(folder)
+        for item in self._expected.pop(folder, []):
+            lane.outcomes.expect(item)
+        lane.outcomes.deselected += self._deselected.pop(folder, 0)
+        return lane
 
     def progress(self, text: str) -> None:
         """Show a line to the person who waits, whatever is captured."""
@@ -102,15 +123,8 @@ class Floor:
             ]
             self._shield_from_timeout(item)
             kept.append(item)
+            self._expected.setdefault(key.folder, []).append(item.nodeid)
         items[:] = kept
-        if not self.config.option.collectonly:
-            for item in items:
-                key = key_of(item)
-                if key is not None:
-                    self._begin(key.folder).outcomes.expect(item.nodeid)
-
-    def _begin(self, folder: Path) -> Lane:
-        return self.runs.lane(folder)
 
     @staticmethod
     def _shield_from_timeout(item: pytest.Item) -> None:
@@ -122,7 +136,9 @@ class Floor:
         given = dict(mark.kwargs) if mark else {}
         if mark and mark.args:
             given["timeout"] = mark.args[0]
-        limit = given.get("timeout", getattr(item.config.option, "timeout", None))
+        option = getattr(item.config.option, "timeout", None)
+        known = (option, os.environ.get("PYTEST_TIMEOUT"), item.config.getini("timeout"))
+        limit = given.get("timeout", next((each for each in known if each), None))
         if limit is None:
             return
         item.add_marker(
@@ -133,8 +149,9 @@ class Floor:
         """Count what was narrowed away."""
         for item in items:
             key = key_of(item)
-            if key is not None and not self.config.option.collectonly:
-                self._begin(key.folder).outcomes.deselected += 1
+            if key is not None:
+                self._deselected[key.folder] = self._deselected.get(key.folder, 0) + 1
+                self._expected[key.folder].remove(item.nodeid)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -147,10 +164,15 @@ class Floor:
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
         """Note what could not be collected: its recipe is not complete."""
         report = yield
-        if report.failed:
-            folder = recipe_folder(getattr(collector, "path", Path("/")))
-            if folder is not None:
-                self._uncollected.add(folder)
+        folder = recipe_folder(getattr(collector, "path", Path("/")))
+        if folder is not None and not report.passed:
+            what = "could not be collected" if report.failed else "was skipped"
+            self._uncollected[folder] = f"{collector.name} {what}"
+            error = self._broken.get(folder)
+            if error is not None:
+                excused = not isinstance(error, InputError | UsageError)
+                verdict = reports.NOT_EVALUATED if excused else "invalid"
+                reports.label(report, recipe=folder.name, verdict=verdict)
         return report
 
     # -- moving lanes ------------------------------------------------------------------------
@@ -170,7 +192,10 @@ class Floor:
         Neither first nor last: skip marks are evaluated before it, fixtures are set up after it.
         """
         key = key_of(item)
-        if key is None or self.config.option.setupplan:
+        if key is None:
+            self._refuse_other_kinds(item)
+            return
+        if self.config.option.setupplan:
             return
         try:
             self.lane(key.folder).goto(key.stage, key.phase)
@@ -180,6 +205,15 @@ class Floor:
             if not rule_of(item).step:
                 raise
             item.stash[_STEP_ERROR] = error
+
+    def _refuse_other_kinds(self, item: pytest.Item) -> None:
+        """A recipe's test that has no stage would run on no app, and pass."""
+        folder = recipe_folder(item.path)
+        if folder is None or not isinstance(item, pytest.Function):
+            return
+        what = f"{item.nodeid} is no plain test function, so it cannot be given a stage"
+        self.lane(folder).outcomes.note(item.nodeid, "failed", what)
+        pytest.fail(f"{what}: write `def {item.name}(app): ...`", pytrace=False)
 
     def pytest_runtest_call(self, item: pytest.Item) -> None:
         """Let a step that failed on the way fail as the test that it is."""
@@ -244,18 +278,18 @@ class Floor:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Leave what is still entered, and close every lane that began."""
-        interrupted = int(exitstatus) in (2, 3)
         self._end_fixtures()
+        # A lane that came to its end was closed with its last item, so these did not.
         for folder in list(self.runs.open_folders):
-            self._close(folder, interrupted=interrupted)
+            self._close(folder, interrupted=True)
 
     def _close(self, folder: Path, *, interrupted: bool) -> None:
         lane = self.lane(folder)
         if lane.result is not None:
             return
         reasons = narrowed(self.config, whole=is_whole(self.config, folder))
-        if folder in self._uncollected or folder in self._broken:
-            reasons.append("a file could not be collected")
+        if folder in self._uncollected:
+            reasons.append(self._uncollected[folder])
         lane.close(narrowed=reasons, interrupted=interrupted)
 
     def _end_fixtures(self) -> list[Exception]:

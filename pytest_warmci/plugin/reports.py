@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from pytest_warmci.errors import BaselineRotten, NotEvaluated, WarmciError
+from pytest_warmci.errors import BaselineRotten, WarmciError
 from pytest_warmci.plugin.collect import Key
 from pytest_warmci.runs.lane import Blocked, Lane
 
@@ -14,13 +14,13 @@ NOT_EVALUATED: Final = "not-evaluated"
 _LABELS: Final = "warmci"
 
 
-def label(report: pytest.TestReport, **labels: str) -> None:
+def label(report: pytest.TestReport | pytest.CollectReport, **labels: str) -> None:
     """Put labels on a report; they reach the controller of a distributed session too."""
     known: dict[str, str] = getattr(report, _LABELS, {})
     setattr(report, _LABELS, {**known, **labels})
 
 
-def labels(report: pytest.TestReport) -> dict[str, str]:
+def labels(report: pytest.TestReport | pytest.CollectReport) -> dict[str, str]:
     """Return the labels of a report: verdict, mode, recipe, as far as there are any."""
     found: dict[str, str] = getattr(report, _LABELS, {})
     return found
@@ -49,7 +49,8 @@ def _note_failure(
 ) -> None:
     if isinstance(error, WarmciError):
         report.longrepr = str(error)
-    if not isinstance(error, NotEvaluated) and key.phase == "base":
+    excused = _says_nothing(error)
+    if not excused and key.phase == "base":
         lane.block(
             key.stage,
             BaselineRotten(
@@ -58,17 +59,18 @@ def _note_failure(
         )
         label(report, verdict=NOT_EVALUATED)
         lane.outcomes.note(item.nodeid, "not-evaluated", f"{item.name} failed on the base")
-    elif isinstance(error, NotEvaluated) or _all_not_evaluated(error):
+    elif excused:
         label(report, verdict=NOT_EVALUATED)
         lane.outcomes.note(item.nodeid, "not-evaluated", _reason(item, error))
     else:
         lane.outcomes.note(item.nodeid, "failed", _reason(item, error))
 
 
-def _all_not_evaluated(error: BaseException | None) -> bool:
-    return isinstance(error, ExceptionGroup) and all(
-        isinstance(each, NotEvaluated) for each in error.exceptions
-    )
+def _says_nothing(error: BaseException | None) -> bool:
+    """Tell whether an error is no fault of the recipe."""
+    if isinstance(error, ExceptionGroup):
+        return all(_says_nothing(each) for each in error.exceptions)
+    return isinstance(error, WarmciError) and error.verdict == NOT_EVALUATED
 
 
 def _note_skip(

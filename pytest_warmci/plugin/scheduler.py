@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pytest
@@ -57,8 +56,11 @@ class Distribution:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(
-        self, crashitem: str, report: pytest.TestReport, sched: Sequence[object]
+        self, crashitem: str, report: pytest.TestReport, sched: RecipeScheduling
     ) -> None:
         """A crashed worker says nothing about the recipe."""
         label(report, verdict=NOT_EVALUATED)
+        folder = recipe_folder(sched.config.rootpath / crashitem.partition("::")[0])
+        if folder is not None:
+            label(report, recipe=folder.name)
         report.longrepr = f"{crashitem}: the worker died; the rest of its recipe was not run"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shlex
 import sys
 from collections.abc import Iterator
@@ -12,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from pytest_warmci.clients.files import write_json
 from pytest_warmci.clients.machine import utc_now
 from pytest_warmci.errors import StateDamaged, WarmciError
+from pytest_warmci.plugin.collect import key_of
 from pytest_warmci.plugin.reports import NOT_EVALUATED, labels
 from pytest_warmci.runs.session import SessionRuns
 from pytest_warmci.runs.summary import describe, describe_known_good
@@ -38,6 +39,7 @@ class Summary:
         self._failed = 0
         self._passed = 0
         self._recipes: set[str] = set()
+        self._broken: dict[str, str] = {}
         self._finished = False
 
     def pytest_report_header(self) -> list[str]:
@@ -76,6 +78,17 @@ class Summary:
             return "not evaluated", "N", ("NOT EVALUATED", {"yellow": True})
         return None
 
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Remember which recipes are to leave a result."""
+        keys = [key_of(item) for item in session.items]
+        self._recipes |= {key.folder.name for key in keys if key is not None}
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note recipes that could not even be planned, and what that means."""
+        found = labels(report)
+        if "recipe" in found:
+            self._broken[found["recipe"]] = found["verdict"]
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count, and put the mode into JUnit's classname."""
@@ -86,8 +99,8 @@ class Summary:
             self._unevaluated.append((report.nodeid, str(report.longrepr)))
         elif report.failed:
             self._failed += 1
-        elif report.passed and report.when == "call":
-            self._passed += 1
+        elif report.passed and report.when == "call" and "recipe" not in found:
+            self._passed += 1  # of a recipe, only its result says whether it passed
         if "mode" in found:
             self._label_junit(report, found["mode"])
 
@@ -120,14 +133,20 @@ class Summary:
         """Decide the exit status and write the session's record; every lane is closed by now."""
         if self._config.option.collectonly:
             return
-        results = list(self.results())
-        if not results and not self._recipes:
+        try:
+            results = list(self.results())
+        except WarmciError:
+            return  # collecting has said it; there is no state to write to
+        expected = {*self._recipes, *self._broken}
+        if not results and not expected:
             return
         session.exitstatus = self._exit_status(int(exitstatus), results)
-        self._write(session, results)
+        self._write(session, results, expected - {each.recipe for each in results})
         self._finished = True
 
     def _exit_status(self, status: int, results: list[Result]) -> int:
+        if status == 2 and self._broken and set(self._broken.values()) == {NOT_EVALUATED}:
+            return EXIT_NOT_EVALUATED
         if status not in (0, 1, 5):
             by_maxfail = status == 2 and bool(self._config.option.maxfail) and self._failed
             return 1 if by_maxfail else status
@@ -136,7 +155,8 @@ class Summary:
         undone = [each for each in results if _promotion_failed(each)]
         if self._unevaluated or undone or any(each.verdict == "not-evaluated" for each in results):
             return EXIT_NOT_EVALUATED
-        return 0 if self._passed else EXIT_NOTHING_RAN
+        passed = self._passed or any(each.verdict == "passed" for each in results)
+        return 0 if passed else EXIT_NOTHING_RAN
 
     def results(self) -> Iterator[Result]:
         """Read the results that this session's runs left, whichever process ran them."""
@@ -149,9 +169,9 @@ class Summary:
             if found.session == self._runs.settings.session:
                 yield found
 
-    def _write(self, session: pytest.Session, results: list[Result]) -> None:
+    def _write(self, session: pytest.Session, results: list[Result], missing: set[str]) -> None:
         settings = self._runs.settings
-        without = sorted(self._recipes - {each.recipe for each in results})
+        without = sorted(missing)
         record = Session(
             id=settings.session,
             started=self._started,
@@ -174,7 +194,7 @@ class Summary:
                 "without_result": without,
                 "results": [each.to_json() for each in results],
             }
-            Path(target).write_text(json.dumps(data, indent=2) + "\n", "utf-8")
+            write_json(Path(target).absolute(), data)
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:

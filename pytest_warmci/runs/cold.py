@@ -119,11 +119,14 @@ class ColdTrack:
         if self._place.folder.exists():
             run.leftovers.append(str(self._place.folder))
 
-    def close(self) -> None:
-        """Release the app's lock."""
+    def finish(self) -> None:
+        """Read the known-good's digest back as it is now."""
         run = self._run
         known_good = Registry(run.state).find(run.engine.name, run.recipe)
         run.digest_after = known_good.digest if known_good else None
+
+    def release(self) -> None:
+        """Release the app's lock."""
         self._held.close()
 
     def _create(self) -> None:

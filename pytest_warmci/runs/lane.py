@@ -13,9 +13,7 @@ from typing import Protocol
 from pytest_warmci.clients.files import make_folder
 from pytest_warmci.clients.machine import utc_now
 from pytest_warmci.errors import (
-    BaselineRotten,
     NotEvaluated,
-    RecipeFailed,
     StateDamaged,
     WarmciError,
 )
@@ -54,8 +52,11 @@ class Track(Protocol):
     def leave(self, stage: Stage, *, passed: bool) -> None:
         """End the stage's app."""
 
-    def close(self) -> None:
-        """Release everything."""
+    def finish(self) -> None:
+        """Read the known-good back as it is now."""
+
+    def release(self) -> None:
+        """Release every lock."""
 
 
 class Blocked(Exception):
@@ -180,7 +181,7 @@ class Lane:
         if asked_cold and not incomplete:
             promoted, why_not = self._promote(cold_seconds)
         try:
-            self._track.close()
+            self._track.finish()
         except WarmciError as error:
             self._fail(None, error)
             verdict, reason = self._verdict()
@@ -216,6 +217,7 @@ class Lane:
         folder = run.state.run(run.id)
         make_folder(folder)
         write_result(folder, self.result)
+        self._track.release()
         return self.result
 
     def _open(self) -> None:
@@ -244,12 +246,10 @@ class Lane:
 
     def _fail(self, stage: Stage | None, error: WarmciError) -> None:
         self._failure.setdefault(stage, error)
-        if isinstance(error, RecipeFailed):
+        if error.verdict == "failed":
             self.outcomes.failure = self.outcomes.failure or error.summary
         else:
             self.outcomes.obstacle = self.outcomes.obstacle or error.summary
-        if isinstance(error, BaselineRotten):
-            self.run.proof = None
 
     def _verdict(self) -> tuple[Verdict, str]:
         outcomes = self.outcomes
@@ -263,6 +263,8 @@ class Lane:
             return "skipped", self.run.plan.skip
         if outcomes.passed == 0:
             return "skipped", "no test ran"
+        if self.run.proof is None:
+            return "skipped", "head was not reached"
         return "passed", ""
 
     def _not_green(self, verdict: Verdict) -> list[str]:

@@ -53,6 +53,7 @@ class QuickTrack:
             )
         )
         with run.phases("recover"):
+            run.notes += recover.reap_cold(run.state, run.engine)
             run.notes += recover.recover_canonical(
                 run.state, run.engine, place, run.settings.session
             )
@@ -152,17 +153,25 @@ class QuickTrack:
         self._open = False
         run.leftovers += run.engine.leftovers(self._place)
 
-    def close(self) -> None:
-        """Read the known-good back as it is now, and release the lock."""
+    def finish(self) -> None:
+        """Read the known-good back, by content, as it is now.
+
+        Raises:
+            SnapshotDamaged: It is not what it was.
+        """
         run = self._run
-        try:
-            if run.digest_before is not None:
-                now = Registry(run.state).find(run.engine.name, run.recipe)
-                if now is not None:
-                    read = snapshots.verify(self._place.snapshots, now.generation, now.digest)
-                    run.digest_after = read.digest
-        finally:
-            self._held.close()
+        now = Registry(run.state).find(run.engine.name, run.recipe)
+        if now is None:
+            return
+        if run.digest_before is None:  # nothing was opened, so nothing can have changed
+            run.digest_before = run.digest_after = now.digest
+            return
+        read = snapshots.verify(self._place.snapshots, now.generation, now.digest)
+        run.digest_after = read.digest
+
+    def release(self) -> None:
+        """Release the canonical's lock."""
+        self._held.close()
 
     def _known_good(self) -> KnownGood:
         if self._entry is None:

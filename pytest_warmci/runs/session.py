@@ -19,7 +19,7 @@ from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.planning import RunPlan, plan_run
 from pytest_warmci.runs.recover import quarantine_reason
 from pytest_warmci.runs.run import Run
-from pytest_warmci.runs.witness import find_witness
+from pytest_warmci.runs.witness import WitnessModule, find_witness
 from pytest_warmci.settings import Settings
 from pytest_warmci.store.registry import Registry
 from pytest_warmci.store.state import StateDirectory, open_state
@@ -44,6 +44,7 @@ class SessionRuns:
         self._progress = progress
         self._make_engine = make_engine
         self._engines: dict[Path, Engine] = {}
+        self._witnesses: dict[Path, WitnessModule | None] = {}
         self._plans: dict[Path, RunPlan] = {}
         self._lanes: dict[Path, Lane] = {}
 
@@ -81,6 +82,7 @@ class SessionRuns:
         """
         if folder not in self._plans:
             enrolment = self.enrolment(folder)
+            self._witnesses[folder] = find_witness(folder)
             engine = self.engine(folder)
             engine.check()
             domain = canonical_domain(enrolment.recipe)
@@ -108,7 +110,7 @@ class SessionRuns:
                     state=self.state,
                     engine=self.engine(folder),
                     progress=self._progress,
-                    witness=find_witness(folder),
+                    witness=self._witnesses[folder],
                 )
             )
         return self._lanes[folder]

@@ -22,7 +22,15 @@ class WitnessModule:
         if spec is None or spec.loader is None:
             raise InputError("cannot be imported", where=str(path))
         self._module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(self._module)
+        try:
+            spec.loader.exec_module(self._module)
+        except Exception as error:
+            raise InputError(
+                "cannot be imported",
+                where=str(path),
+                why=f"{type(error).__name__}: {error}",
+                remedy="mend it, or remove it (then data are not witnessed)",
+            ) from error
         for name in ("plant", "check"):
             if not callable(getattr(self._module, name, None)):
                 raise InputError(

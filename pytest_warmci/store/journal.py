@@ -10,7 +10,7 @@ from pytest_warmci.clients.machine import boot_id, utc_now
 from pytest_warmci.errors import StateDamaged
 from pytest_warmci.model import FORMAT
 
-_REMEDY: Final = "run `warmci recover`, which restores the known-good"
+_REMEDY: Final = "run the recipe again: every run recovers first"
 
 
 class Journal:

@@ -20,7 +20,7 @@ from pytest_warmci.model import FORMAT
 
 Kind = Literal["file", "folder", "symlink"]
 
-REMEDY: Final = "run `warmci recover`; if it cannot help, the next cold run makes a new known-good"
+REMEDY: Final = "run `warmci seed` for the recipe: it makes a new known-good"
 
 _FILE: Final = "manifest.json"
 

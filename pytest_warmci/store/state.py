@@ -39,7 +39,7 @@ and go with the next one.
 What you may do by hand, while no run is alive:
 - delete cache/: the next run is slower.
 - delete all of it: every known-good is lost, the next cold runs make new ones.
-Leave locks/ alone, never delete a journal.json (`warmci recover` finishes what it records), and
+Leave locks/ alone, never delete a journal.json (the next run finishes what it records), and
 do not copy single parts elsewhere. Only its owner can use this directory (mode 0700).
 """
 

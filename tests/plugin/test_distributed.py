@@ -115,3 +115,13 @@ def test_unrelated_suites_keep_their_distribution(shop: Shop) -> None:
     workers = {line.split()[0] for line in done.outlines if line.startswith("[gw")}
     assert 0 == done.ret
     assert {"[gw0]", "[gw1]"} == workers
+
+
+def test_a_worker_that_dies_in_the_first_deploy_is_not_evaluated(shop: Shop) -> None:
+    """Before any report about the recipe came out of it."""
+    shop.trouble("def die(engine, app):\n    os._exit(3)\nTROUBLE = {'wait_converged': die}\n")
+
+    done = shop.run_outside("-n1", "-v")
+
+    assert 75 == done.ret, shop.text()
+    assert [] == shop.results()

@@ -72,7 +72,8 @@ def test_junit_is_complete_after_an_interruption(shop: Shop) -> None:
     suite = junit(shop)
 
     classes = {each.attrib["classname"] for each in suite.iter("testcase")}
-    assert {"cold.recipe_tests.ghost.recipe.yml"} == {name for name in classes if name}
+    assert "cold.recipe_tests.ghost.recipe.yml" in classes
+    assert all(name.startswith("cold.") for name in classes)
 
 
 def test_junit_shows_what_was_not_evaluated_as_an_error(shop: Shop) -> None:
@@ -244,7 +245,7 @@ def test_results_carry_everything_that_was_promised(shop: Shop) -> None:
     assert f"fake runs {result['head']['commit'][:8]}" == result["proved_head"]
     assert {"before": 2, "after": 2} == result["witness"]
     assert {"before": digest, "after": digest} == result["known_good"]
-    assert {"passed": 8, "failed": 0, "skipped": 0, "deselected": 0} == result["tests"]
+    assert {"passed": 7, "failed": 0, "skipped": 0, "deselected": 0} == result["tests"]
     assert ["recover", "prepare", "restore", "deploy", "witness"] == phases[:5]
     assert {"upgrade", "stop", "test"} <= set(phases)
     assert {"passed"} == {phase["outcome"] for phase in result["phases"]}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_warmci.errors import DiskTooSmall
 from pytest_warmci.clients import disk
+from pytest_warmci.errors import DiskTooSmall
 
 
 def test_free_bytes_of_a_place_that_does_not_exist_yet(tmp_path: Path) -> None:

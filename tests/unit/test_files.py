@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from pytest_warmci.errors import DiskTooSmall, SnapshotDamaged, StateDamaged
 from pytest_warmci.clients import files
+from pytest_warmci.errors import DiskTooSmall, SnapshotDamaged, StateDamaged
 
 
 def names(folder: Path) -> list[str]:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pytest_warmci.clients.machine import boot_id, process_start
 from pytest_warmci.errors import StateDamaged
 from pytest_warmci.store.journal import Journal
-from pytest_warmci.clients.machine import boot_id, process_start
 
 
 def test_its_life(tmp_path: Path) -> None:

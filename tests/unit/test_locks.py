@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_warmci.errors import DiskTooSmall, LockBusy
 from pytest_warmci.clients import files
+from pytest_warmci.errors import DiskTooSmall, LockBusy
 from pytest_warmci.store import locks
 from pytest_warmci.store.locks import Holder, hold, holder
 

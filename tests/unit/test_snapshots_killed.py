@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from pytest_warmci.errors import SnapshotDamaged, StateDamaged
 from pytest_warmci.clients import files
+from pytest_warmci.errors import SnapshotDamaged, StateDamaged
 from pytest_warmci.store import treecopy
 from pytest_warmci.store.snapshots import (
     generations,

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from pytest_warmci.errors import DiskTooSmall, InputError, SnapshotDamaged
 from pytest_warmci.clients import disk
+from pytest_warmci.errors import DiskTooSmall, InputError, SnapshotDamaged
 from pytest_warmci.store import generation, treecopy, treescan
 from pytest_warmci.store.snapshots import (
     SnapshotRefused,

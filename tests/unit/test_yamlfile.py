@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 import pydantic
 import pytest
 
-from pytest_warmci.errors import InputError
 from pytest_warmci.clients import yamlfile
+from pytest_warmci.errors import InputError
 
 
 class Hook(yamlfile.Strict):

@@ -20,8 +20,8 @@ HONOURED: Final = (
 )
 """Keys of a service that do here what they do in a container."""
 
-HONOURED_ABOVE: Final = ("configs", "secrets", "volumes")
-"""Top-level keys of which the same is true."""
+HONOURED_ABOVE: Final = ("configs", "secrets")
+"""Top-level keys of which the same is true; of `volumes` it is true but for their drivers."""
 
 INERT: Final = ("version",)
 """Top-level keys that mean nothing to anybody. (Labels that only say which version it is are left
@@ -30,6 +30,7 @@ out of every comparison before an engine sees them.)"""
 _honoured = re.compile(
     rf"services\.[^.]+(?:\.(?:{'|'.join(HONOURED)})(?:\..*)?)?"
     rf"|(?:{'|'.join(HONOURED_ABOVE)})(?:\..*)?"
+    r"|volumes\.[^.]+(?:\.(?:name|external))?"
 )
 
 
