@@ -108,8 +108,8 @@ class FakeEngine:
         log = app.folder / "logs" / f"{SERVICE}.log"
         log.parent.mkdir(exist_ok=True)
         with log.open("a") as stream:
-            secret = self.secret(app, stack, PASSWORD)
-            stream.write(f"{image_version(stack)} starts with password {secret}\n")
+            password = self.secret(app, stack, PASSWORD)
+            stream.write(f"{image_version(stack)} starts with password {password}\n")
         self._write_running(app, stack, restarted=0)
         server = _Server(self._port(app), database, self.secret(app, stack, PASSWORD))
         server.serves = "fails-late" not in behaviour(stack)

@@ -170,11 +170,15 @@ def session(
         source=Setting(None, "test"),
         engine=Setting("process", "test"),
         lock_limit=Setting(0.0, "test"),
-        allow_lower=allow_lower,
+        allow_lower=Setting(allow_lower, "test"),
         session="5e5510",
     )
-    heard: list[str] = [] if said is None else said
-    return SessionRuns(settings, heard.append, make_engine or (lambda *_: FakeEngine(calls)))
+
+    def progress(text: str) -> None:
+        if said is not None:
+            said.append(text)
+
+    return SessionRuns(settings, progress, make_engine or (lambda *_: FakeEngine(calls)))
 
 
 def drive(lane: Lane, *, close: bool = True) -> Lane:

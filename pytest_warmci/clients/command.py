@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -137,9 +138,13 @@ def exit_code(pid: int) -> int | None:
 def stream(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
     """Run a program in the foreground on our own terminal and return its exit code."""
     with subprocess.Popen(list(argv), env=None if env is None else dict(env)) as child:
-        while True:
-            try:
-                return child.wait()
-            except KeyboardInterrupt:
-                # The terminal sent it to the child too, which cleans up and then ends.
-                continue
+        # Nobody but us can pass a SIGTERM on; an interrupt comes from the terminal to both of us.
+        before = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+        try:
+            while True:
+                try:
+                    return child.wait()
+                except KeyboardInterrupt:
+                    continue  # the child cleans up, and then ends
+        finally:
+            signal.signal(signal.SIGTERM, before)

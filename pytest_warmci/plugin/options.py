@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -147,18 +146,16 @@ def _or_default(value: Any, origin: str, default: Any) -> Setting[Any]:
 
 
 def _state(config: pytest.Config) -> Setting[Path]:
-    from pytest_warmci.settings import Setting
-    from pytest_warmci.store.state import default_root
+    from pytest_warmci.errors import UsageError
+    from pytest_warmci.runs.location import choose_state
 
-    if config.option.warmci_state is not None:
-        place = config.invocation_params.dir / Path(config.option.warmci_state).expanduser()
-        return Setting(place.absolute(), "--warmci-state")
-    if os.environ.get("WARMCI_STATE"):
-        return Setting(Path(os.environ["WARMCI_STATE"]).expanduser().absolute(), "WARMCI_STATE")
-    if config.getini("warmci_state"):
-        place = config.rootpath / Path(str(config.getini("warmci_state"))).expanduser()
-        return Setting(place, "ini warmci_state")
-    return Setting(default_root(), "default")
+    ini = str(config.getini("warmci_state"))
+    place = config.rootpath / Path(ini).expanduser() if ini else None
+    given = config.option.warmci_state
+    try:
+        return choose_state(given, "--warmci-state", config.invocation_params.dir, place)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def _session(config: pytest.Config) -> str:

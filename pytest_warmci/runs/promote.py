@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_warmci.clients.machine import utc_now
-from pytest_warmci.errors import NotEvaluated, WarmciError
+from pytest_warmci.errors import BaselineRotten, NotEvaluated, WarmciError
 from pytest_warmci.model import FORMAT, KnownGood
 from pytest_warmci.recipes.versions import parse_version
 from pytest_warmci.runs import recover
@@ -14,6 +14,7 @@ from pytest_warmci.store import snapshots
 from pytest_warmci.store.alerts import raise_alert, settle_alert
 from pytest_warmci.store.journal import Journal
 from pytest_warmci.store.locks import hold
+from pytest_warmci.store.quarantine import clear_quarantine, quarantine_reason
 from pytest_warmci.store.registry import Registry, RegistryWriter
 
 
@@ -69,9 +70,13 @@ def promote(run: Run, cold_seconds: float) -> str:
         reason = _why_not_over(run, old)
         if reason:
             return reason
-        if old is not None and not recover.quarantine_reason(place):
-            old, healed = recover.ensure_known_good(run.state, place, old)
-            run.notes += healed
+        if old is not None and not quarantine_reason(place.folder):
+            try:
+                old, healed = recover.ensure_known_good(run.state, place, old)
+                run.notes += healed
+            except BaselineRotten as error:
+                # Nothing is left to protect: this promotion is what takes the canonical back.
+                run.notes.append(error.summary)
         _promote(run, place, old, cold_seconds)
     return ""
 
@@ -89,7 +94,7 @@ def _promote(run: Run, place: Place, old: KnownGood | None, cold_seconds: float)
     except BaseException as error:
         _give_up(run, place, old, error)
         raise
-    recover.clear_quarantine(place)
+    clear_quarantine(place.folder)
     for kind in ("canonical.quarantined", "baseline.rotten", "promotion.failed"):
         settle_alert(run.state.alerts, kind, run.recipe)
     if old is not None:

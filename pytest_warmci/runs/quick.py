@@ -25,6 +25,7 @@ from pytest_warmci.store import snapshots
 from pytest_warmci.store.alerts import raise_alert
 from pytest_warmci.store.journal import Journal
 from pytest_warmci.store.locks import hold
+from pytest_warmci.store.quarantine import quarantine_reason
 from pytest_warmci.store.registry import Registry
 
 _KEPT = "kept.json"
@@ -58,7 +59,7 @@ class QuickTrack:
                 run.state, run.engine, place, run.settings.session
             )
             entry = Registry(run.state).find(run.engine.name, run.recipe)
-            reason = recover.quarantine_reason(place)
+            reason = quarantine_reason(place.folder)
             if entry is None or reason or entry.commit != getattr(run.plan.base, "commit", ""):
                 raise Quarantined(
                     "the canonical changed while this run waited for it",

@@ -11,9 +11,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from pytest_warmci.clients.files import make_folder, read_record, remove_tree, write_json
+from pytest_warmci.clients.files import remove_tree
 from pytest_warmci.errors import BaselineRotten, LockBusy, SnapshotDamaged, StateDamaged
-from pytest_warmci.model import FORMAT, KnownGood
+from pytest_warmci.model import KnownGood
 from pytest_warmci.naming import new_run_id
 from pytest_warmci.protocols import Engine
 from pytest_warmci.runs.place import Place
@@ -21,30 +21,16 @@ from pytest_warmci.store import snapshots
 from pytest_warmci.store.alerts import raise_alert
 from pytest_warmci.store.journal import Journal
 from pytest_warmci.store.locks import Holder, hold
+from pytest_warmci.store.quarantine import mark_quarantined
 from pytest_warmci.store.registry import Registry, RegistryWriter
 from pytest_warmci.store.state import StateDirectory
 
 _STOP_SECONDS = 180.0
-_QUARANTINE = "quarantine.json"
-
-
-def quarantine_reason(place: Place) -> str:
-    """Return why a canonical is set aside; empty when it is not."""
-    path = place.folder / _QUARANTINE
-    if not path.is_file():
-        return ""
-    return str(read_record(path, "quarantine mark").get("reason", "unknown"))
-
-
-def clear_quarantine(place: Place) -> None:
-    """Take a canonical back: only a promotion does."""
-    remove_tree(place.folder / _QUARANTINE)
 
 
 def quarantine(state: StateDirectory, place: Place, reason: str) -> None:
     """Set a canonical aside until the next promotion, loudly."""
-    make_folder(place.folder)
-    write_json(place.folder / _QUARANTINE, {"format": FORMAT, "reason": reason})
+    mark_quarantined(place.folder, reason)
     raise_alert(
         state.alerts,
         kind="canonical.quarantined",

@@ -23,12 +23,12 @@ from pytest_warmci.protocols import Progress
 from pytest_warmci.recipes.enrolment import read_enrolment
 from pytest_warmci.recipes.source import Source, open_source
 from pytest_warmci.runs.place import Place
-from pytest_warmci.runs.recover import quarantine_reason
 from pytest_warmci.runs.session import SessionRuns
 from pytest_warmci.runs.status import age_seconds
 from pytest_warmci.runs.training import train_canonical
 from pytest_warmci.settings import DEFAULT_LOCK_LIMIT, Setting, Settings
 from pytest_warmci.store.manifest import read_manifest
+from pytest_warmci.store.quarantine import quarantine_reason
 from pytest_warmci.store.registry import Registry
 from pytest_warmci.store.results import Result, read_result
 from pytest_warmci.store.state import StateDirectory, open_state, peek_state
@@ -118,7 +118,7 @@ def existing(state: Setting[Path], recipe: str) -> Seeded | None:
     if directory is None or entry is None:
         return None
     place = _place(directory, recipe)
-    if quarantine_reason(place):
+    if quarantine_reason(place.folder):
         return None
     try:
         manifest = read_manifest(place.snapshots / entry.generation)

@@ -17,10 +17,10 @@ from pytest_warmci.recipes.source import open_source
 from pytest_warmci.runs.lane import Lane
 from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.planning import RunPlan, plan_run
-from pytest_warmci.runs.recover import quarantine_reason
 from pytest_warmci.runs.run import Run
 from pytest_warmci.runs.witness import WitnessModule, find_witness
 from pytest_warmci.settings import Settings
+from pytest_warmci.store.quarantine import quarantine_reason
 from pytest_warmci.store.registry import Registry
 from pytest_warmci.store.state import StateDirectory, open_state
 
@@ -41,7 +41,7 @@ class SessionRuns:
         make_engine: Callable[[Path, Path], Engine],
     ) -> None:
         self.settings = settings
-        self._progress = progress
+        self.progress = progress
         self._make_engine = make_engine
         self._engines: dict[Path, Engine] = {}
         self._witnesses: dict[Path, WitnessModule | None] = {}
@@ -94,7 +94,7 @@ class SessionRuns:
                 requested=self.settings.mode.value,
                 head_ref=self.settings.head.value,
                 known_good=self.known_good(enrolment.recipe, engine.name),
-                quarantine=quarantine_reason(place),
+                quarantine=quarantine_reason(place.folder),
             )
         return self._plans[folder]
 
@@ -109,7 +109,7 @@ class SessionRuns:
                     settings=self.settings,
                     state=self.state,
                     engine=self.engine(folder),
-                    progress=self._progress,
+                    progress=self.progress,
                     witness=self._witnesses[folder],
                 )
             )

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pytest_warmci.clients.files import read_record
 from pytest_warmci.clients.usage import entries, tree_bytes
 from pytest_warmci.errors import InputError, StateDamaged, WarmciError
 from pytest_warmci.model import FORMAT, KnownGood, Mode
@@ -21,6 +20,7 @@ from pytest_warmci.settings import Setting
 from pytest_warmci.store.alerts import open_alerts
 from pytest_warmci.store.journal import Journal
 from pytest_warmci.store.locks import describe, holder
+from pytest_warmci.store.quarantine import quarantine_reason
 from pytest_warmci.store.registry import Registry
 from pytest_warmci.store.results import Result, read_result
 from pytest_warmci.store.state import StateDirectory, peek_state
@@ -30,7 +30,6 @@ State = Literal[
 ]
 
 _WARM: Final = "warm-"
-_QUARANTINE: Final = "quarantine.json"
 """As in `recover`, which writes it; importing that would double the time of a look."""
 
 Runs = Mapping[Mode, Result]
@@ -188,7 +187,7 @@ def _thing(
         domain = canonical_domain(recipe)
         folder, lock = state.app(engine, domain), state.lock(domain)
     try:
-        reason = _quarantine(folder)
+        reason = quarantine_reason(folder)
         if reason:
             states["quarantined"] = reason
     except StateDamaged as error:
@@ -218,14 +217,6 @@ def _thing(
         snapshot_bytes=tree_bytes(folder / "snapshot"),
         last=last.get((recipe, engine), {}),
     )
-
-
-def _quarantine(folder: Path) -> str:
-    try:
-        mark = read_record(folder / _QUARANTINE, "quarantine mark")
-    except FileNotFoundError:
-        return ""
-    return str(mark.get("reason") or "unknown")
 
 
 def _in_flight(

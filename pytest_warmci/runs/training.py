@@ -45,6 +45,10 @@ def train_canonical(runs: SessionRuns, folder: Path) -> str:
     stack = sample_stack(source, enrolment.recipe, revision, domain)
     if not engine.needs_training(stack):
         return ""
+    runs.progress(
+        f"{enrolment.recipe} {entry.version}: one throw-away boot, to boot faster from now on"
+        " (half a minute)"
+    )
     begun = time.monotonic()
     who = Holder(run=run_id, mode="train", why=f"{enrolment.recipe}: learn from one boot")
     with hold(runs.state.lock(domain), who=who, limit=0):

@@ -21,7 +21,8 @@ def flip_a_byte(path: Path) -> None:
 
 def largest(folder: Path) -> Path:
     return max(
-        (path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size
+        (path for path in folder.rglob("*") if path.is_file()),
+        key=lambda path: path.stat().st_size,
     )
 
 

@@ -27,9 +27,7 @@ def open_folder() -> Iterator[Path]:
 
 @pytest.mark.nightly
 @pytest.mark.cost(240)
-def test_make_quick_as_a_normal_user(
-    seeded: tuple[Workshop, Outcome], open_folder: Path
-) -> None:
+def test_make_quick_as_a_normal_user(seeded: tuple[Workshop, Outcome], open_folder: Path) -> None:
     """A clone, a venv and a state of its own; the README's first command, nothing else.
 
     Only downloads are shared. As a normal user already: the same as ourselves.

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.workshop import HEAD, SEEDED, Outcome, Workshop
 
-AUTHORS = '''
+AUTHORS = """
 import json, pytest, requests
 
 NAME = "left-behind"
@@ -32,7 +32,7 @@ def test_leaves_something_behind(app):
         f"{app.url}/admin/realms", headers=token(app), json={"realm": NAME}, timeout=60
     )
     assert answer.status_code == 201
-'''
+"""
 
 
 def assert_untouched(workshop: Workshop, entry: bytes) -> None:

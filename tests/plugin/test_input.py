@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from tests import ghost
 from tests.plugin.conftest import Shop
 
 OWN = "def test_own(app): pass\n"
@@ -155,7 +155,7 @@ def test_requires_is_refused_as_long_as_nothing_provides_it(shop: Shop) -> None:
     check_refused(shop, "requires keycloak")
 
 
-def make_clone(shop: Shop) -> ghost.Path:
+def make_clone(shop: Shop) -> Path:
     """Return a work tree of the recipe with its head checked out."""
     from pytest_warmci.recipes.history import build_history
 
@@ -165,7 +165,7 @@ def make_clone(shop: Shop) -> ghost.Path:
     return target
 
 
-def git(folder: ghost.Path, *words: str) -> str:
+def git(folder: Path, *words: str) -> str:
     return subprocess.run(
         ["git", "-C", str(folder), *words], check=True, capture_output=True, text=True
     ).stdout

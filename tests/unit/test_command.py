@@ -99,12 +99,12 @@ def test_a_new_log_is_private(tmp_path: Path) -> None:
 
 def test_a_server_that_cannot_start_says_so(tmp_path: Path) -> None:
     """And leaves no descriptor open."""
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
 
     with pytest.raises(CommandFailed, match="cannot start /no/such"):
         command.spawn(["/no/such"], env={}, cwd=tmp_path, log=tmp_path / "log")
 
-    assert before == len(os.listdir("/proc/self/fd"))
+    assert before == len(list(Path("/proc/self/fd").iterdir()))
 
 
 def test_the_exit_code_of_somebody_elses_process_is_not_known() -> None:

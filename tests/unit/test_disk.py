@@ -32,7 +32,7 @@ def test_too_little_room_names_both_numbers(
 
     assert "not enough free space for the snapshot" == caught.value.what
     assert "needs 5.0 GiB, available 3.0 MiB" == caught.value.why
-    assert "warmci prune" in caught.value.remedy
+    assert "warmci status" in caught.value.remedy
     assert str(tmp_path) == caught.value.where
 
 

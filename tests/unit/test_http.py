@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+import requests
 
 from pytest_warmci.clients import http
 
@@ -87,7 +88,7 @@ def test_a_session_never_waits_for_ever(url: str, monkeypatch: pytest.MonkeyPatc
     def request(self: object, method: str, address: str, **kwargs: float) -> None:
         seen.append(kwargs["timeout"])
 
-    monkeypatch.setattr(http.requests.Session, "request", request)
+    monkeypatch.setattr(requests.Session, "request", request)
     session = http.AppSession(url)
 
     session.get("/")

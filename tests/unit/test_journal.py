@@ -48,7 +48,7 @@ def test_a_second_operation_is_refused(tmp_path: Path) -> None:
     found = Journal(tmp_path).read()
     assert found is not None
     assert "promote" == found["op"]
-    assert "warmci recover" in caught.value.remedy
+    assert "run the recipe again" in caught.value.remedy
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"format": 2}'])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 
 import pytest
@@ -67,6 +68,6 @@ def test_no_free_port_says_what_is_in_the_way(monkeypatch: pytest.MonkeyPatch) -
 def test_subnets_are_loopback_and_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """127.x.y, away from 127.0 and from systemd's 127.0.0.53."""
     numbers = iter([16, 1, 17, 2])
-    monkeypatch.setattr(ports.random, "randint", lambda _low, _high: next(numbers))
+    monkeypatch.setattr(random, "randint", lambda _low, _high: next(numbers))
 
     assert "127.17.2" == ports.choose_subnet({"127.16.1"})

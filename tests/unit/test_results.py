@@ -64,7 +64,35 @@ FULL = replace(
     canonical_domain="warm-keycloak.warmci.localhost",
 )
 
-KEYS = ["format", "run_id", "session", "recipe", "engine", "mode", "requested_mode", "authority", "complete", "verdict", "reason", "source", "started", "seconds", "base", "head", "proved_head", "witness", "known_good", "promoted", "promotion_reason", "tests", "phases", "leftovers", "incomplete_because", "notes", "canonical_domain"]
+KEYS = [
+    "format",
+    "run_id",
+    "session",
+    "recipe",
+    "engine",
+    "mode",
+    "requested_mode",
+    "authority",
+    "complete",
+    "verdict",
+    "reason",
+    "source",
+    "started",
+    "seconds",
+    "base",
+    "head",
+    "proved_head",
+    "witness",
+    "known_good",
+    "promoted",
+    "promotion_reason",
+    "tests",
+    "phases",
+    "leftovers",
+    "incomplete_because",
+    "notes",
+    "canonical_domain",
+]
 
 
 def errors(record: dict[str, Any]) -> list[str]:

@@ -16,6 +16,7 @@ from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.seed import Seeding
 from pytest_warmci.runs.session import SessionRuns
 from pytest_warmci.store import snapshots
+from pytest_warmci.store.quarantine import clear_quarantine
 from pytest_warmci.store.registry import Registry, RegistryWriter
 from pytest_warmci.store.results import TestedVersion
 from pytest_warmci.store.state import StateDirectory, open_state
@@ -149,7 +150,7 @@ def test_what_is_set_aside_or_damaged_is_missing(state: StateDirectory) -> None:
     recover.quarantine(state, place, "rotten")
     assert seed.existing(setting(state.root), "miniapp") is None
 
-    recover.clear_quarantine(place)
+    clear_quarantine(place.folder)
     assert seed.existing(setting(state.root), "miniapp") is not None
 
     RegistryWriter(state).put(replace(entry, digest="sha256:" + "0" * 64))

@@ -103,7 +103,7 @@ def test_missing_parts_are_named(
         app.restore(digest)
 
     assert expected in str(caught.value)
-    assert "warmci recover" in caught.value.remedy
+    assert "warmci seed" in caught.value.remedy
 
 
 def test_the_digest_must_be_the_entrys(taken: tuple[App, str, dict[bytes, Fact]]) -> None:

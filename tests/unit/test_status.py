@@ -16,6 +16,7 @@ from pytest_warmci.runs.status import WarmThing, age_seconds, look
 from pytest_warmci.store.alerts import raise_alert
 from pytest_warmci.store.journal import Journal
 from pytest_warmci.store.locks import Holder, hold
+from pytest_warmci.store.quarantine import clear_quarantine
 from pytest_warmci.store.results import Result, read_result
 from pytest_warmci.store.state import StateDirectory, open_state
 from tests.unit.warm_state import DOMAIN, fingerprint, put_known_good, put_result, setting
@@ -85,7 +86,7 @@ def test_quarantined(state: StateDirectory) -> None:
 
     assert {"quarantined": "both rotten"} == only(state).states
 
-    recover.clear_quarantine(place(state))
+    clear_quarantine(place(state).folder)
 
     assert {"known-good": ""} == only(state).states
 
