@@ -43,7 +43,7 @@ class WarmciError(Exception):
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
         if self.why:
-            text += f"\n  why: {self.why}"
+            text += "\n  why: " + self.why.replace("\n", "\n       ")
         if self.remedy:
             text += f"\n  do:  {self.remedy}"
         if self.changed != "nothing":

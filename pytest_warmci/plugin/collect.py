@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +14,7 @@ import pytest
 
 from pytest_warmci.model import PHASES, STAGES, Phase, Stage
 from pytest_warmci.plugin import FLOOR
-from pytest_warmci.plugin.rules import ANY, BEFORE_UPGRADE, COLD_ONLY, Rule
+from pytest_warmci.plugin.rules import ANY, BEFORE_UPGRADE, Rule
 from pytest_warmci.runs.planning import RunPlan
 
 if TYPE_CHECKING:
@@ -95,9 +95,8 @@ def rule_of(item: pytest.Item) -> Rule:
     function = getattr(item, "originalname", None) or item.name
     if getattr(getattr(item, "module", None), "__name__", "") == ASSERTS:
         return RULES[function]
-    if item.get_closest_marker("before_upgrade"):
-        return BEFORE_UPGRADE
-    return COLD_ONLY if "cold" in _own_marks(item) else ANY
+    rule = BEFORE_UPGRADE if item.get_closest_marker("before_upgrade") else ANY
+    return replace(rule, modes=("cold",)) if "cold" in _own_marks(item) else rule
 
 
 def is_dropped(item: pytest.Item, key: Key, plan: RunPlan) -> bool:

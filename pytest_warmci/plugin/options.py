@@ -84,7 +84,7 @@ def check(config: pytest.Config) -> None:
         pytest.UsageError: With the way out.
     """
     option = config.option
-    if option.quick and "cold" in (option.markexpr or "").split():
+    if option.quick and (option.markexpr or "").strip() == "cold":
         raise pytest.UsageError(
             "--quick and -m cold contradict each other: drop --quick for a cold run,"
             " or -m cold for a quick one"

@@ -28,8 +28,5 @@ class Rule:
 ANY: Final = Rule()
 """An author's test."""
 
-COLD_ONLY: Final = Rule(modes=("cold",))
-"""An author's test marked `cold`."""
-
 BEFORE_UPGRADE: Final = Rule(stages=("upgrade",), phase="base")
 """An author's test marked `before_upgrade`."""

@@ -138,7 +138,7 @@ class Summary:
         except WarmciError:
             return  # collecting has said it; there is no state to write to
         expected = {*self._recipes, *self._broken}
-        if not results and not expected:
+        if not results and not expected and not self._unevaluated:
             return
         session.exitstatus = self._exit_status(int(exitstatus), results)
         self._write(session, results, expected - {each.recipe for each in results})
@@ -148,7 +148,10 @@ class Summary:
         if status == 2 and self._broken and set(self._broken.values()) == {NOT_EVALUATED}:
             return EXIT_NOT_EVALUATED
         if status not in (0, 1, 5):
-            by_maxfail = status == 2 and bool(self._config.option.maxfail) and self._failed
+            # Under -n, xdist turns --maxfail into an interruption.
+            limit = self._config.option.maxfail
+            distributed = bool(getattr(self._config.option, "tx", None))
+            by_maxfail = status == 2 and distributed and 0 < limit <= self._failed
             return 1 if by_maxfail else status
         if self._failed or any(each.verdict == "failed" for each in results):
             return 1

@@ -7,7 +7,8 @@ test, and when to leave; the lane does every step on the way, each at most once.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from pytest_warmci.clients.files import make_folder
@@ -17,7 +18,7 @@ from pytest_warmci.errors import (
     StateDamaged,
     WarmciError,
 )
-from pytest_warmci.model import PHASES, STAGES, Phase, Stage, Verdict
+from pytest_warmci.model import PHASES, STAGES, Phase, Revision, Stage, Verdict
 from pytest_warmci.runs import promote
 from pytest_warmci.runs.cold import ColdTrack
 from pytest_warmci.runs.handle import AppHandle
@@ -117,13 +118,15 @@ class Lane:
         if stage == "upgrade" and self.run.plan.skip:
             raise Blocked(self.run.plan.skip)
         try:
-            self._open()
+            with _trouble("the run could not begin"):
+                self._open()
         except WarmciError as error:
             self._fail(None, error)
             raise
         self._stage = stage
         try:
-            self._advance(stage, phase)
+            with _trouble(f"a step of stage {stage} broke down"):
+                self._advance(stage, phase)
         except WarmciError as error:
             self._fail(stage, error)
             raise
@@ -149,7 +152,8 @@ class Lane:
         self._left.add(stage)
         passed = not self.outcomes.troubled and stage not in self._failure
         try:
-            self._track.leave(stage, passed=passed and self.outcomes.passed > 0)
+            with _trouble(f"stage {stage} could not be left"):
+                self._track.leave(stage, passed=passed and self.outcomes.passed > 0)
         except WarmciError as error:
             self._fail(stage, error)
             raise
@@ -181,7 +185,8 @@ class Lane:
         if asked_cold and not incomplete:
             promoted, why_not = self._promote(cold_seconds)
         try:
-            self._track.finish()
+            with _trouble("the known-good could not be read back"):
+                self._track.finish()
         except WarmciError as error:
             self._fail(None, error)
             verdict, reason = self._verdict()
@@ -278,16 +283,28 @@ class Lane:
         if reason:
             return False, reason
         try:
-            reason = promote.promote(self.run, cold_seconds)
+            with _trouble("the promotion broke down"):
+                reason = promote.promote(self.run, cold_seconds)
         except WarmciError as error:
             self.outcomes.promotion_failed = True
             return False, f"the promotion failed: {error.summary}"
         return not reason, reason
 
 
-def _tested(revision: object) -> TestedVersion | None:
-    from pytest_warmci.model import Revision
+@contextmanager
+def _trouble(what: str) -> Iterator[None]:
+    """Whatever else goes wrong in a step of ours says nothing about the recipe."""
+    try:
+        yield
+    except (WarmciError, Blocked):
+        raise
+    except Exception as error:
+        raise NotEvaluated(
+            what,
+            why=f"{type(error).__name__}: {error}",
+            changed="what had begun is finished or undone by the next run",
+        ) from error
 
-    if not isinstance(revision, Revision):
-        return None
-    return TestedVersion(revision.version, revision.commit)
+
+def _tested(revision: Revision | None) -> TestedVersion | None:
+    return None if revision is None else TestedVersion(revision.version, revision.commit)

@@ -16,7 +16,7 @@ from pytest_warmci.runs.session import SessionRuns
 from pytest_warmci.runs.training import train_canonical
 from pytest_warmci.settings import Setting, Settings
 from tests.benchmarks.figures import median, report
-from tests.e2e.workshop import HEAD, SEEDED, Outcome, Workshop, clean_environment
+from tests.e2e.workshop import HEAD, SEEDED, Outcome, Workshop, clean_environment, show
 
 ROUNDS = 3
 BY_HAND = Path(__file__).with_name("by_hand.py")
@@ -51,8 +51,8 @@ def train(workshop: Workshop) -> None:
         allow_lower=Setting(False, "default"),
         session="benchmark",
     )
-    runs = SessionRuns(settings, print, lambda folder, cache: ProcessEngine(folder, cache, print))
-    print(train_canonical(runs, workshop.recipe))
+    runs = SessionRuns(settings, show, lambda folder, cache: ProcessEngine(folder, cache, show))
+    show(train_canonical(runs, workshop.recipe))
 
 
 @pytest.mark.nightly

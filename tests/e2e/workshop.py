@@ -115,7 +115,7 @@ class Workshop:
         """
         copy = self.root.parent / f"{self.root.name}-look"
         shutil.rmtree(copy, ignore_errors=True)
-        [volume] = [path for path in (self.place.folder / "volumes").iterdir()]
+        [volume] = (self.place.folder / "volumes").iterdir()
         shutil.copytree(volume, copy, symlinks=True)
         [postgres] = self.state.cache.glob("process/trees/*postgres*/bin/postgres")
         prefix = UNPRIVILEGED if os.geteuid() == 0 else ()
@@ -135,7 +135,7 @@ class Workshop:
             How much the witness found, and the version of the schema while it ran.
         """
         enrolment = read_enrolment(self.recipe)
-        engine = ProcessEngine(self.recipe, self.state.cache, print)
+        engine = ProcessEngine(self.recipe, self.state.cache, show)
         witness = find_witness(self.recipe)
         assert witness is not None
         place = self.place
@@ -157,6 +157,11 @@ class Workshop:
             except OSError:
                 continue
         return found
+
+
+def show(text: str) -> None:
+    """Show progress; pytest keeps it for a test that fails."""
+    print(text)  # noqa: T201
 
 
 def clean_environment() -> dict[str, str]:

@@ -6,9 +6,9 @@ import pytest
 
 from tests import ghost
 from tests.plugin.conftest import Shop
+from tests.plugin.test_complete import PUBLISHED, check_no_authority
 from tests.plugin.test_input import check_refused
 from tests.plugin.test_leaving import stop_all
-from tests.plugin.test_complete import PUBLISHED, check_no_authority
 
 OWN = "def test_own(app): pass\n"
 

@@ -38,7 +38,7 @@ while True:
 
 DB = f"""#!{sys.executable} -SE
 import os, time
-time.sleep(0.2)
+time.sleep(0.05)
 open(os.path.join(os.environ["DATA"], "ready"), "w").close()
 time.sleep(60)
 """

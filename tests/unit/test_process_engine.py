@@ -24,10 +24,12 @@ from tests.unit.process_app import TinyApp
 def tiny(tmp_path: Path) -> Iterator[TinyApp]:
     made = TinyApp(tmp_path)
     yield made
-    for record in Records(made.spot.folder).all():
-        Records(made.spot.folder).kill(record)
     for process in processes.using(tmp_path):
         os.kill(process.pid, signal.SIGKILL)
+        while processes.is_alive(process):
+            time.sleep(0.005)
+    for pid in command._children:
+        command.exit_code(pid)  # reaped, or Python complains when it ends
 
 
 def test_from_nothing_to_nothing(tiny: TinyApp) -> None:
