@@ -41,8 +41,9 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     if file_path.name != "recipe.yml" or recipe_folder(file_path) != file_path.parent:
         return None
     _lay(parent.config)
-    from pytest_warmci.plugin.collect import RecipeFile
+    from pytest_warmci.plugin.collect import RecipeFile, floor_of
 
+    floor_of(parent.config).try_plan(file_path.parent)
     return RecipeFile.from_parent(parent, path=file_path)
 
 

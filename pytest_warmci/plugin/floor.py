@@ -43,6 +43,7 @@ class Floor:
         self.settings = options.read(config)
         self.runs = SessionRuns(self.settings, self.progress, self._make_engine)
         self._broken: dict[Path, WarmciError] = {}
+        self._told: set[Path] = set()
         self._uncollected: dict[Path, str] = {}
         self._expected: dict[Path, list[str]] = {}
         self._deselected: dict[Path, int] = {}
@@ -62,13 +63,22 @@ class Floor:
 
     def plan(self, folder: Path) -> RunPlan:
         """Return a recipe's plan, or end the collection of the file with one clear error."""
-        if folder in self._broken:
+        self.try_plan(folder)
+        if folder in self._told:
             raise pytest.Collector.CollectError(f"{folder.name} cannot run, see its other error")
+        if folder in self._broken:
+            self._told.add(folder)
+            raise pytest.Collector.CollectError(str(self._broken[folder]))
+        return self.runs.plan(folder)
+
+    def try_plan(self, folder: Path) -> None:
+        """Plan a recipe, so that the rest of a broken one is left out from here on."""
+        if folder in self._broken:
+            return
         try:
-            return self.runs.plan(folder)
+            self.runs.plan(folder)
         except WarmciError as error:
             self._broken[folder] = error
-            raise pytest.Collector.CollectError(str(error)) from None
 
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
         """Leave out recipes under test, which are no tests, and the rest of a broken recipe."""
@@ -211,7 +221,7 @@ class Floor:
         folder = recipe_folder(item.path)
         if folder is None or not isinstance(item, pytest.Function):
             return
-        what = f"{item.nodeid} is no plain test function, so it cannot be given a stage"
+        what = f"{item.name} is no plain test function, so it cannot be given a stage"
         self.lane(folder).outcomes.note(item.nodeid, "failed", what)
         pytest.fail(f"{what}: write `def {item.name}(app): ...`", pytrace=False)
 

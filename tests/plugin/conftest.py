@@ -172,7 +172,7 @@ class Shop:
     def cold_apps(self) -> list[str]:
         """Return the folders of throw-away apps that are still there."""
         apps = self.state / "apps" / "process"
-        return sorted(path.name for path in apps.glob("*") if path != self.canonical)
+        return sorted(path.name for path in apps.glob("*") if not path.name.startswith("warm-"))
 
     def check_restored(self) -> None:
         """The canonical is as the seed left it: old schema, both rows, nothing in flight."""
