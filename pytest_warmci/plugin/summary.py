@@ -41,6 +41,7 @@ class Summary:
         self._recipes: set[str] = set()
         self._broken: dict[str, str] = {}
         self._finished = False
+        self._rerun = False
 
     def pytest_report_header(self) -> list[str]:
         """Say what will run, and why."""
@@ -214,9 +215,13 @@ class Summary:
             entry = self._runs.known_good(each.recipe, each.engine)
             for line in describe(each, entry, self._runs.state.run(each.run_id)):
                 terminalreporter.write_line(line)
-        if results:
-            terminalreporter.write_line("")
-            terminalreporter.write_line(f"run again: {_rerun(self._config)}")
+        self._rerun = bool(results)
+
+    def pytest_unconfigure(self) -> None:
+        """End with the command that runs this again, below pytest's own last line."""
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if self._rerun and reporter is not None:
+            reporter.write_line(f"run again: {_rerun(self._config)}")
 
 
 def _promotion_failed(result: Result) -> bool:

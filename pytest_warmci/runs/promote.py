@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_warmci.clients.machine import utc_now
-from pytest_warmci.errors import BaselineRotten, NotEvaluated, WarmciError
+from pytest_warmci.errors import BaselineRotten, NotEvaluated, SnapshotDamaged, WarmciError
 from pytest_warmci.model import FORMAT, KnownGood
 from pytest_warmci.recipes.versions import parse_version
 from pytest_warmci.runs import recover
@@ -65,7 +65,7 @@ def promote(run: Run, cold_seconds: float) -> str:
         limit=limit,
         on_wait=run.progress,
     ):
-        run.notes += recover.recover_canonical(run.state, run.engine, place, run.settings.session)
+        _recover(run, place)
         old = Registry(run.state).find(run.engine.name, run.recipe)
         reason = _why_not_over(run, old)
         if reason:
@@ -79,6 +79,15 @@ def promote(run: Run, cold_seconds: float) -> str:
                 run.notes.append(error.summary)
         _promote(run, place, old, cold_seconds)
     return ""
+
+
+def _recover(run: Run, place: Place) -> None:
+    """Recover; what a dead run left of a known-good that nothing can restore goes."""
+    try:
+        run.notes += recover.recover_canonical(run.state, run.engine, place, run.settings.session)
+    except SnapshotDamaged as error:
+        run.notes.append(error.summary)
+        Journal(place.folder).end()
 
 
 def _promote(run: Run, place: Place, old: KnownGood | None, cold_seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -32,9 +33,18 @@ def test_what_other_apps_have_is_taken(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "empty").mkdir()
     one = find_address(tmp_path / "one")
     assert one is not None
-    seen: list[set[object]] = []
-    monkeypatch.setattr(ports, "choose_port", lambda taken: seen.append(taken) or 1)  # type: ignore[func-returns-value]
-    monkeypatch.setattr(ports, "choose_subnet", lambda taken: seen.append(taken) or "127.1.1")  # type: ignore[func-returns-value]
+    seen: list[Collection[object]] = []
+
+    def port(taken: Collection[int]) -> int:
+        seen.append(taken)
+        return 1
+
+    def subnet(taken: Collection[str]) -> str:
+        seen.append(taken)
+        return "127.1.1"
+
+    monkeypatch.setattr(ports, "choose_port", port)
+    monkeypatch.setattr(ports, "choose_subnet", subnet)
 
     assert Address(1, "127.1.1") == provide_address(tmp_path / "two")
     assert [{one.port}, {one.subnet}] == seen

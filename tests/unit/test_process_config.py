@@ -59,7 +59,7 @@ def test_without_a_file_the_engine_cannot_run_the_recipe(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("old", "new", "line", "what"),
     [
-        ("format: 1", "format: 2", 1, "format"),
+        ("format: 1", "format: 2", 1, "newer version"),
         ("served:", "serves:", 2, "unknown key 'serves'"),
         ("install: /opt/web", "install: opt/web", 7, "install"),
         ("maven:org.example:web", "docker:web", 6, "artifact"),
