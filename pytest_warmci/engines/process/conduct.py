@@ -186,7 +186,10 @@ class Conductor:
         log = folder / "logs" / f"{record.service}.log"
         try:
             with log.open("rb") as file:
-                file.seek(max(record.log_from, log.stat().st_size - _TAIL))
+                begin = log.stat().st_size - _TAIL
+                file.seek(max(record.log_from, begin))
+                if begin > record.log_from:
+                    file.readline()  # half a line may be half a secret
                 text = file.read(_TAIL).decode("utf-8", "replace").strip()
         except FileNotFoundError:
             text = ""

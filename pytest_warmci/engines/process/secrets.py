@@ -54,8 +54,9 @@ def read_secret(folder: Path, stack: Stack, name: str) -> str:
 def mask(folder: Path, text: str) -> str:
     """Return `text` with the value of every secret of the app blotted out."""
     place = folder / "secrets"
-    for path in sorted(place.iterdir()) if place.is_dir() else []:
-        value = path.read_text("utf-8", "replace").strip()
-        if value:
-            text = text.replace(value, "********")
+    files = place.iterdir() if place.is_dir() else ()
+    values = {path.read_text("utf-8", "replace").strip() for path in files}
+    # The longest first: one secret may be the beginning of another one.
+    for value in sorted(values - {""}, key=len, reverse=True):
+        text = text.replace(value, "********")
     return text
