@@ -1,8 +1,9 @@
 """A strict engine without programs: a database file that `deploy` migrates, served over HTTP.
 
-It does what the real engines do where a run can tell, and fails a test (AssertionError) where a
-caller breaks a rule that no engine can see: changing an app without its lock or before its journal
-is open, waiting for what was not begun, touching volumes under a running app.
+It does what the real engines do where a run can tell, and is strict about rules that no engine can
+see: who changes an app without its lock or before its journal is open, waits for what was not
+begun, or touches volumes under a running app, gets an AssertionError and a line in the record of
+calls (`broken_rules`), because a run may well take such an error for trouble of the place.
 """
 
 from __future__ import annotations
@@ -34,12 +35,13 @@ Trouble = Callable[["FakeEngine", AppPlace], None]
 
 
 def hurry(patch: pytest.MonkeyPatch) -> None:
-    """Let waits look more often and probes give up sooner: nothing here takes long.
+    """Let waits look more often: nothing here takes long.
 
     Nor does anything wait for the disk: what must be durable when is the store's own to test.
+    A head that never serves is given up after FAKE_PROBE_SECONDS.
     """
     patch.setitem(waiting.wait_until.__kwdefaults__ or {}, "every", 0.002)
-    patch.setattr(deploying, "_PROBE_SECONDS", 0.3)
+    patch.setattr(deploying, "_PROBE_SECONDS", float(os.environ.get("FAKE_PROBE_SECONDS", "9")))
     patch.setattr(os, "fsync", lambda _descriptor: None)
     patch.setattr(treecopy, "_syncfs", lambda _descriptor: None)
 
@@ -80,7 +82,7 @@ class FakeEngine:
         return False
 
     def train(self, app: AppPlace, stack: Stack, timeout: float) -> None:
-        raise AssertionError("nothing here needs training")
+        self._must(False, "nothing here needs training")
 
     # -- verbs -------------------------------------------------------------------------------
 
@@ -92,8 +94,8 @@ class FakeEngine:
         self._note("deploy", app.domain, stack)
         self._check_owned(app)
         self._trouble_with("deploy", app)
-        assert app.domain == stack.domain
-        assert (app.folder / "env").is_file(), "deployed an app that has no env"
+        self._must(app.domain == stack.domain, "deployed what was rendered for another app")
+        self._must((app.folder / "env").is_file(), "deployed an app that has no env")
         if "engine-down" in behaviour(stack):
             raise EngineUnavailable("the engine does not answer", where=app.domain)
         self._stop(app)
@@ -105,13 +107,13 @@ class FakeEngine:
                 place.chmod(0o600)
         database = app.folder / "volumes" / stack.volumes[0] / "database.json"
         _migrate(database, stack)
+        password = self.secret(app, stack, PASSWORD)
         log = app.folder / "logs" / f"{SERVICE}.log"
         log.parent.mkdir(exist_ok=True)
         with log.open("a") as stream:
-            password = self.secret(app, stack, PASSWORD)
             stream.write(f"{image_version(stack)} starts with password {password}\n")
         self._write_running(app, stack, restarted=0)
-        server = _Server(self._port(app), database, self.secret(app, stack, PASSWORD))
+        server = _Server(self._port(app), database, password, self._must)
         server.serves = "fails-late" not in behaviour(stack)
         self.servers[app.folder] = server
         self._asked.discard(app.folder)
@@ -120,7 +122,7 @@ class FakeEngine:
         self._note("wait_converged", app.domain, stack)
         self._trouble_with("wait_converged", app)
         runs = self._running(app)
-        assert runs["commit"] == stack.revision.commit, "waits for what was not deployed"
+        self._must(runs["commit"] == stack.revision.commit, "waits for what was not deployed")
         words = behaviour(stack)
         if "interrupts" in words:
             raise KeyboardInterrupt
@@ -141,14 +143,14 @@ class FakeEngine:
 
     def settle(self, app: AppPlace, timeout: float) -> None:
         self._note("settle", app.domain)
-        assert app.folder in self._asked, "waits for an app that nobody told to stop"
+        self._must(app.folder in self._asked, "waits for an app that nobody told to stop")
         self._trouble_with("settle", app)
         self._stop(app)
 
     def remove(self, app: AppPlace) -> None:
         self._note("remove", app.domain)
         self._check_locked(app)
-        assert not (app.folder / "running.json").exists(), "removes an app that runs"
+        self._must(not (app.folder / "running.json").exists(), "removes an app that runs")
         self._trouble_with("remove", app)
         for name in ("volumes", "secrets", "logs"):
             shutil.rmtree(app.folder / name, ignore_errors=True)
@@ -221,7 +223,7 @@ class FakeEngine:
 
     def _running(self, app: AppPlace) -> dict[str, Any]:
         place = app.folder / "running.json"
-        assert place.is_file(), f"{app.domain} does not run"
+        self._must(place.is_file(), f"{app.domain} does not run")
         found: dict[str, Any] = json.loads(place.read_text())
         return found
 
@@ -237,16 +239,20 @@ class FakeEngine:
 
     def _check_owned(self, app: AppPlace) -> None:
         self._check_locked(app)
-        assert (app.folder / "journal.json").is_file(), "made something that nobody owns yet"
+        self._must((app.folder / "journal.json").is_file(), "made something that nobody owns yet")
 
-    @staticmethod
-    def _check_locked(app: AppPlace) -> None:
+    def _check_locked(self, app: AppPlace) -> None:
         lock = app.folder.parents[2] / "locks" / f"{app.domain}.lock"
-        assert locks.holder(lock) is not None, f"{app.domain} is not locked"
+        self._must(locks.holder(lock) is not None, f"{app.domain} is not locked")
+
+    def _must(self, kept: bool, rule: str) -> None:
+        if not kept:
+            with self._calls.open("a") as stream:
+                stream.write(f"BROKEN {rule}\n")
+            raise AssertionError(rule)
 
     def _trouble_with(self, verb: str, app: AppPlace | None) -> None:
         if verb in self._trouble:
-            assert app is not None or verb in ("check", "prepare")
             self._trouble[verb](self, app or _NOWHERE)
 
     def _note(self, verb: str, domain: str, stack: Stack | None = None) -> None:
@@ -261,6 +267,19 @@ class _Nowhere:
 
 
 _NOWHERE = _Nowhere()
+
+
+def broken_rules(calls: Path) -> list[str]:
+    """Return which rules were broken, by the record of calls."""
+    lines = calls.read_text().splitlines() if calls.exists() else []
+    return [line for line in lines if line.startswith("BROKEN ")]
+
+
+def stop_all() -> None:
+    """Stop what an engine of this process still runs, as if the process had died."""
+    for server in list(FakeEngine.servers.values()):
+        server.stop()
+    FakeEngine.servers.clear()
 
 
 def image_version(stack: Stack) -> str:
@@ -289,7 +308,10 @@ def _migrate(database: Path, stack: Stack) -> None:
 class _Server:
     """One app: `/health`, `/rows` (GET), `/rows/<name>` (PUT, with the header X-Password)."""
 
-    def __init__(self, port: int, database: Path, password: str) -> None:
+    def __init__(
+        self, port: int, database: Path, password: str, must: Callable[[bool, str], None]
+    ) -> None:
+        self._must = must
         self.database = database
         self.password = password
         self.serves = True
@@ -346,5 +368,6 @@ class _Server:
         self._read()
 
     def _read(self) -> str:
-        assert self.database.read_text() == self._content, "volumes changed under a running app"
+        same = self.database.is_file() and self.database.read_text() == self._content
+        self._must(same, "volumes changed under a running app")
         return self._content

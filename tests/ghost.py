@@ -23,7 +23,7 @@ probe:
   status: [200]
   contains: up
 timeouts:
-  deploy: 0.2
+  deploy: 20
   stop: 5
 """
 

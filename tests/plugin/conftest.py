@@ -22,7 +22,7 @@ import pytest_warmci.plugin.summary  # noqa: F401
 from pytest_warmci.recipes.source import open_source
 from pytest_warmci.store.state import open_state
 from tests import ghost
-from tests.fakes import FakeEngine, hurry
+from tests.fakes import FakeEngine, broken_rules, hurry, stop_all
 
 assert xdist.scheduler
 
@@ -208,6 +208,5 @@ def shop(
     made = Shop(pytester, template, own / "state", own / "calls")
     made._conftest()
     yield made
-    for server in list(FakeEngine.servers.values()):
-        server.stop()
-    FakeEngine.servers.clear()
+    stop_all()
+    assert [] == broken_rules(made.calls_file)

@@ -58,10 +58,14 @@ def test_a_good_head_is_kept_and_the_next_run_starts_from_known_good(shop: Shop)
     ],
 )
 def test_a_bad_head_fails_for_its_own_reason_and_is_rolled_back(
-    shop: Shop, head: str, item: str, outcome: str, reason: str
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, head: str, item: str, outcome: str, reason: str
 ) -> None:
     """Exit 1; version, data and secrets are what the seed left."""
     shop.seed()
+    if head == "fails-late":
+        monkeypatch.setenv("FAKE_PROBE_SECONDS", "0.3")
+        enrolment = shop.recipe / "recipe.yml"
+        enrolment.write_text(enrolment.read_text().replace("deploy: 20", "deploy: 0.3"))
 
     done = shop.run("--quick", "-v", "--warmci-head", head)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests import ghost
+from tests.fakes import stop_all
 from tests.plugin.conftest import Shop
 
 WIDE = """\
@@ -247,11 +248,3 @@ def test_logs_are_kept_without_secrets(shop: Shop) -> None:
 def line_of(text: str, key: str) -> str:
     (found,) = [line for line in text.splitlines() if line.startswith(key)]
     return found
-
-
-def stop_all() -> None:
-    from tests.fakes import FakeEngine
-
-    for server in list(FakeEngine.servers.values()):
-        server.stop()
-    FakeEngine.servers.clear()

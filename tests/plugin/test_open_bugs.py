@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests import ghost
+from tests.fakes import stop_all
 from tests.plugin.conftest import Shop
 from tests.plugin.test_complete import PUBLISHED, check_no_authority
 from tests.plugin.test_input import check_refused
-from tests.plugin.test_leaving import stop_all
 
 OWN = "def test_own(app): pass\n"
 
