@@ -50,9 +50,6 @@ def test_a_narrowed_green_cold_run_does_not_promote(
     empty: Workshop, words: list[str], because: str
 ) -> None:
     """Green but not the whole recipe: a result without authority."""
-    if "--lf" in words:
-        words = [*words, "-p", "cacheprovider"]
-
     outcome = empty.pytest("--warmci-head=published", *words)
 
     assert outcome.status == 0, outcome.text

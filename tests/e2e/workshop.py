@@ -69,7 +69,7 @@ class Workshop:
         done = command.run(
             [
                 sys.executable,
-                *("-m", "pytest", "-p", "no:cacheprovider", "-rs"),
+                *("-m", "pytest", "-rs", "-o", f"cache_dir={self.root}.cache"),
                 *(ids or [str(self.recipe)]),
                 *(f"--warmci-state={self.root}", f"--warmci-json={target}"),
                 *rest,

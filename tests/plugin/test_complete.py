@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from tests import ghost
 from tests.plugin.conftest import Shop
 
 PUBLISHED = ("--warmci-head", "published")
+
+
+def one_version(shop: Shop) -> None:
+    """Make the recipe a short one: a single published version, so no upgrade stage."""
+    ghost.write_source(shop.recipe / "source", ghost.PUBLISHED[:1], head="main")
 
 
 def check_no_authority(shop: Shop) -> None:
@@ -59,6 +65,7 @@ def test_a_complete_green_cold_run_of_a_published_version_promotes(shop: Shop) -
 )
 def test_a_narrowed_green_run_promotes_nothing(shop: Shop, words: tuple[str, ...]) -> None:
     """It passes, exits with 0, says what narrowed it, and that is all."""
+    one_version(shop)
     shop.tests("def test_own(app): pass\n")
 
     done = shop.run(*PUBLISHED, *words)
@@ -71,6 +78,7 @@ def test_a_narrowed_green_run_promotes_nothing(shop: Shop, words: tuple[str, ...
 
 def test_last_failed_after_a_failure_promotes_nothing(shop: Shop) -> None:
     """Mending the one failed test and running it alone is not a complete run."""
+    one_version(shop)
     shop.tests("def test_own(app): assert False\n")
     shop.run(*PUBLISHED)
     shop.tests("def test_own(app): pass\n")
@@ -113,6 +121,7 @@ def test_the_folder_above_is_the_whole_recipe_too(shop: Shop) -> None:
 )
 def test_only_unconditional_skips_are_no_obstacle(shop: Shop, body: str, promotes: bool) -> None:
     """A condition may hold today by accident: what it hides has not been tested."""
+    one_version(shop)
     shop.tests(f"import pytest\n{body}\n")
 
     done = shop.run(*PUBLISHED)
@@ -224,9 +233,7 @@ def test_a_fallback_never_promotes(shop: Shop) -> None:
 
 def test_one_version_seeds_and_its_upgrade_is_not_applicable(shop: Shop) -> None:
     """Nothing to upgrade from: no such items, a note, and no obstacle."""
-    from tests import ghost
-
-    ghost.write_source(shop.recipe / "source", ghost.PUBLISHED[:1], head="main")
+    one_version(shop)
 
     done = shop.run("-v")
 

@@ -142,15 +142,15 @@ def test_a_timeout_does_not_shoot_a_deploy_down(shop: Shop, place: str) -> None:
     """pytest-timeout's clock runs for the body of a test only."""
     shop.seed()
     shop.trouble(
-        "import time\ndef slow(engine, app):\n    time.sleep(0.6)\n"
+        "import time\ndef slow(engine, app):\n    time.sleep(0.2)\n"
         "TROUBLE = {'wait_converged': slow, 'settle': slow}\n"
     )
     shop.tests(
-        "import pytest\n@pytest.mark.timeout(0.4)\ndef test_own(app): pass\n"
+        "import pytest\n@pytest.mark.timeout(0.15)\ndef test_own(app): pass\n"
         if place == "mark"
         else "def test_own(app): pass\n"
     )
-    words = ("--timeout=0.4",) if place == "option" else ()
+    words = ("--timeout=0.15",) if place == "option" else ()
 
     done = shop.run("--quick", *words, "-k", "serves or own")
 

@@ -124,13 +124,13 @@ def test_a_timeout_from_elsewhere_does_not_shoot_a_deploy_down(
     """pytest-timeout's clock runs for the body of a test only."""
     shop.seed()
     shop.trouble(
-        "import time\ndef slow(engine, app):\n    time.sleep(0.6)\n"
+        "import time\ndef slow(engine, app):\n    time.sleep(0.2)\n"
         "TROUBLE = {'wait_converged': slow}\n"
     )
     if place == "ini":
-        shop.pytester.makeini("[pytest]\naddopts = --import-mode=importlib\ntimeout = 0.4\n")
+        shop.pytester.makeini("[pytest]\naddopts = --import-mode=importlib\ntimeout = 0.15\n")
     else:
-        monkeypatch.setenv("PYTEST_TIMEOUT", "0.4")
+        monkeypatch.setenv("PYTEST_TIMEOUT", "0.15")
 
     done = shop.run("--quick", "-k", "serves")
 
