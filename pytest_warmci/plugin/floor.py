@@ -267,7 +267,10 @@ class Floor:
             except WarmciError as error:
                 errors.append(error)
         if there is None or there.folder != here.folder:
-            self._close(here.folder, interrupted=False)
+            try:
+                self._close(here.folder, interrupted=False)
+            except WarmciError as error:
+                errors.append(error)
         if len(errors) == 1:
             raise errors[0]
         if errors:

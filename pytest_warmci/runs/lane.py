@@ -220,9 +220,12 @@ class Lane:
             canonical_domain=run.canonical.domain,
         )
         folder = run.state.run(run.id)
-        make_folder(folder)
-        write_result(folder, self.result)
-        self._track.release()
+        try:
+            with _trouble("the result could not be written"):
+                make_folder(folder)
+                write_result(folder, self.result)
+        finally:
+            self._track.release()
         return self.result
 
     def _open(self) -> None:

@@ -103,12 +103,21 @@ def _promote(run: Run, place: Place, old: KnownGood | None, cold_seconds: float)
     except BaseException as error:
         _give_up(run, place, old, error)
         raise
+    try:
+        _clean_up(run, place, old)
+    except (OSError, WarmciError) as error:
+        # The known-good has moved. What is left of the old one goes with the next recovery, which
+        # the open journal asks for.
+        run.notes.append(f"promoted, but cleaning up was cut short: {error}")
+
+
+def _clean_up(run: Run, place: Place, old: KnownGood | None) -> None:
     clear_quarantine(place.folder)
     for kind in ("canonical.quarantined", "baseline.rotten", "promotion.failed"):
         settle_alert(run.state.alerts, kind, run.recipe)
     if old is not None:
         snapshots.remove(place.snapshots, old.generation)
-    journal.end()
+    Journal(place.folder).end()
 
 
 def _make(run: Run, place: Place, generation: str, cold_seconds: float) -> KnownGood:

@@ -21,7 +21,7 @@ from pytest_warmci.store import snapshots
 from pytest_warmci.store.alerts import raise_alert
 from pytest_warmci.store.journal import Journal
 from pytest_warmci.store.locks import Holder, hold
-from pytest_warmci.store.quarantine import mark_quarantined
+from pytest_warmci.store.quarantine import clear_quarantine, mark_quarantined
 from pytest_warmci.store.registry import Registry, RegistryWriter
 from pytest_warmci.store.state import StateDirectory
 
@@ -79,6 +79,7 @@ def _put_back(
 ) -> str:
     what = f"{begun.get('op')} of run {begun.get('run')}"
     if entry is not None and begun.get("generation") == entry.generation:
+        clear_quarantine(place.folder)
         return f"{what} had written its entry already: finished it"
     if entry is None:
         engine.remove(place)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
 from tests import ghost
 from tests.plugin.conftest import Shop
 
@@ -40,28 +38,14 @@ def test_two_recipes_run_whole_on_two_workers(shop: Shop) -> None:
     assert "warmci zombie" in shop.text()
 
 
-def test_a_failure_in_one_recipe_leaves_the_other(shop: Shop) -> None:
-    """Exit 1; the other one is promoted."""
-    two_recipes(shop)
-    shop.tests("def test_own(app): assert False\n")
-
-    done = shop.run_outside("recipe_tests", "-n2", "--warmci-head", "published")
-
-    verdicts = {name: result["verdict"] for name, result in by_recipe(shop).items()}
-    assert 1 == done.ret
-    assert {"ghost": "failed", "zombie": "passed"} == verdicts
-    assert by_recipe(shop)["zombie"]["promoted"]
-
-
-@pytest.mark.parametrize("words", [(), ("--quick",)], ids=["cold", "quick"])
-def test_a_dead_worker_is_not_evaluated(shop: Shop, words: tuple[str, ...]) -> None:
+def test_a_dead_worker_is_not_evaluated(shop: Shop) -> None:
     """Its recipe is not resumed by another one; the rest of the session goes on."""
     two_recipes(shop)
     shop.seed()
     shop.tests("import os\ndef test_own(app): os._exit(3)\ndef test_more(app): pass\n")
     record = shop.pytester.path / "session.json"
 
-    done = shop.run_outside("recipe_tests", "-n2", "-v", *words, f"--warmci-json={record}")
+    done = shop.run_outside("recipe_tests", "-n2", "-v", "--quick", f"--warmci-json={record}")
 
     written = json.loads(record.read_text())
     assert 75 == done.ret, shop.text()
@@ -70,15 +54,11 @@ def test_a_dead_worker_is_not_evaluated(shop: Shop, words: tuple[str, ...]) -> N
     assert (75, ["ghost"]) == (written["exit_status"], written["without_result"])
     assert "the worker died; the rest of its recipe was not run" in shop.text()
     assert not [line for line in shop.lines() if "test_more" in line and "PASSED" in line]
-    first = "ghos" if not words else "warm-ghost"
-    deploys = [call for call in shop.calls("deploy") if call.split()[1].startswith(first)]
-    assert len(deploys) <= 2
+    assert 2 == len([call for call in shop.calls("deploy") if "warm-ghost" in call])
     (shop.recipe / "test_own.py").unlink()
-    again = shop.run(*words)
-    notes = shop.results()[-1]["notes"]
+    again = shop.run("--quick")
     assert 0 == again.ret, shop.text()
-    assert any("which a dead run had left" in each or "was cut short" in each for each in notes)
-    assert [] == shop.cold_apps()
+    assert any("was cut short: restored" in note for note in shop.results()[-1]["notes"])
 
 
 def test_collecting_only_works_with_workers(shop: Shop) -> None:
