@@ -33,7 +33,7 @@ quick: venv ## the demonstration: keycloak's data, upgraded to the head and test
 .PHONY: check
 check: lint types ## linters, types, unit and plugin tests: before every commit
 	$(STEP) "test: tier check"
-	@$(BIN)/pytest --tier check $(PYTEST_FLAGS)
+	@$(BIN)/pytest --tier check -n 2 $(PYTEST_FLAGS)
 
 .PHONY: test
 test: lint types ## what CI runs: check, the main paths on real servers, a sample of the rest

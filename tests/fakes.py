@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from pytest_warmci.clients import ports, waiting
+from pytest_warmci.clients import git, ports, waiting
 from pytest_warmci.engines.process import keys
 from pytest_warmci.errors import EngineUnavailable, InputError, NotEvaluated, RecipeFailed
 from pytest_warmci.model import RunningService, Stack
@@ -30,6 +30,9 @@ from pytest_warmci.store import locks, treecopy
 SERVICE = "app"
 PASSWORD = "admin_password"
 
+_blobs: dict[str, bytes] = {}
+_files: dict[str, list[git.Entry]] = {}
+
 Trouble = Callable[["FakeEngine", AppPlace], None]
 """Called before a verb does its work; may raise what an engine may raise."""
 
@@ -38,12 +41,28 @@ def hurry(patch: pytest.MonkeyPatch) -> None:
     """Let waits look more often: nothing here takes long.
 
     Nor does anything wait for the disk: what must be durable when is the store's own to test.
-    A head that never serves is given up after FAKE_PROBE_SECONDS.
+    A head that never serves is given up after FAKE_PROBE_SECONDS. What git has said about an id is
+    remembered: ids name content, and half of a run without servers would be starting git.
     """
     patch.setitem(waiting.wait_until.__kwdefaults__ or {}, "every", 0.002)
     patch.setattr(deploying, "_PROBE_SECONDS", float(os.environ.get("FAKE_PROBE_SECONDS", "9")))
     patch.setattr(os, "fsync", lambda _descriptor: None)
     patch.setattr(treecopy, "_syncfs", lambda _descriptor: None)
+    ask_blobs, ask_files = git.Repository.blobs, git.Repository.files
+
+    def blobs(repository: git.Repository, ids: Sequence[str]) -> list[bytes]:
+        missing = [each for each in ids if each not in _blobs]
+        if missing:
+            _blobs.update(zip(missing, ask_blobs(repository, missing), strict=True))
+        return [_blobs[each] for each in ids]
+
+    def files(repository: git.Repository, commit: str) -> list[git.Entry]:
+        if commit not in _files:
+            _files[commit] = ask_files(repository, commit)
+        return _files[commit]
+
+    patch.setattr(git.Repository, "blobs", blobs)
+    patch.setattr(git.Repository, "files", files)
 
 
 class FakeEngine:
@@ -64,7 +83,7 @@ class FakeEngine:
 
     def __init__(self, calls: Path, trouble: Mapping[str, Trouble] | None = None) -> None:
         self._calls = calls
-        self._trouble = dict(trouble or {})
+        self._trouble: Mapping[str, Trouble] = {} if trouble is None else trouble
         self._asked: set[Path] = set()
 
     # -- planning ----------------------------------------------------------------------------

@@ -135,8 +135,10 @@ def write_source(folder: Path, steps: Sequence[Step] = STEPS, head: str = "upgra
                 more=step.more,
             )
         )
-        (place / ".env.sample").write_text(SAMPLE)
-        (place / "README.md").write_text(f"# Ghost\n{step.readme}\n")
+        if step.parent is None:
+            (place / ".env.sample").write_text(SAMPLE)
+        if step.readme:
+            (place / "README.md").write_text(f"# Ghost\n{step.readme}\n")
     (folder / "history.yml").write_text("\n".join(lines) + "\n")
 
 

@@ -28,7 +28,7 @@ def ended(shop: Shop) -> list[str]:
     return (shop.pytester.path / "ended").read_text().splitlines()
 
 
-@pytest.mark.parametrize("scope", ["session", "package", "module", "class"])
+@pytest.mark.parametrize("scope", ["session", "module"])
 def test_wide_fixtures_on_the_app_end_while_it_is_up(shop: Shop, scope: str) -> None:
     """In every stage of its own; a session fixture would otherwise outlive two apps."""
     shop.tests(WIDE.replace("ENDING", "pass").replace('"session"', f'"{scope}"'))

@@ -70,9 +70,13 @@ def test_tests_in_a_row_are_one_step(clock: Clock) -> None:
 def test_how_a_step_ended(clock: Clock, error: type[BaseException], outcome: str) -> None:
     """Its time counts all the same."""
     phases = Phases(clock)
-    with pytest.raises(error), phases("deploy"):
+
+    def step() -> None:
         clock.now += 3
         raise error
+
+    with pytest.raises(error), phases("deploy"):
+        step()
 
     assert (PhaseTime("deploy", 3.0, outcome),) == phases.done
 
