@@ -239,3 +239,20 @@ def test_one_version_seeds_and_its_upgrade_is_not_applicable(shop: Shop) -> None
     assert ["upgrade stage not applicable: no older published version"] == result["notes"]
     assert (True, True) == (result["complete"], result["promoted"])
     assert "version: 1.0.0+1.0" in (shop.entry() or "")
+
+
+def test_a_skipped_module_is_not_complete(shop: Shop) -> None:
+    """A whole file that skips itself generates no item, and is missing all the same."""
+    shop.tests("import pytest\npytest.skip('today', allow_module_level=True)\n")
+
+    done = shop.run(*PUBLISHED)
+
+    assert 0 == done.ret, shop.text()
+    check_no_authority(shop)
+
+
+def test_the_recipes_folder_may_be_named_in_a_roundabout_way(shop: Shop) -> None:
+    """It is the whole recipe all the same."""
+    shop.run("recipe_tests/../recipe_tests/ghost/", "--warmci-head", "published")
+
+    assert shop.result()["promoted"]

@@ -100,3 +100,14 @@ def test_a_worker_that_dies_in_the_first_deploy_is_not_evaluated(shop: Shop) -> 
 
     assert 75 == done.ret, shop.text()
     assert [] == shop.results()
+
+
+def test_a_recipe_deep_below_the_argument_stays_whole(shop: Shop) -> None:
+    """The controller does not know it from the arguments."""
+    deep = shop.pytester.path / "a" / "b" / "c"
+    ghost.write_recipe(deep, "zombie", ghost.PUBLISHED, "main")
+
+    done = shop.run_outside("-n2", "-v", ".", "--ignore=recipe_tests")
+
+    assert 0 == done.ret
+    assert 1 == len(shop.results())

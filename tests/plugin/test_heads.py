@@ -272,11 +272,23 @@ def test_a_failing_test_before_the_upgrade_is_not_evaluated(shop: Shop) -> None:
 
 
 def test_before_upgrade_alone_never_upgrades(shop: Shop) -> None:
-    """`-m before_upgrade` looks at the base only."""
+    """`-m before_upgrade` looks at the base only: no verdict on head, nothing green."""
     shop.seed()
     shop.tests("import pytest\n@pytest.mark.before_upgrade\ndef test_old(app): pass\n")
 
-    shop.run("--quick", "-m", "before_upgrade")
+    done = shop.run("--quick", "-m", "before_upgrade")
 
+    assert 5 == done.ret
+    assert "skipped" == shop.result()["verdict"]
     assert ["warm-ghost 1.1"] == [call.partition(" ")[2] for call in shop.calls("deploy")]
     assert (False, None) == (shop.result()["complete"], shop.result()["proved_head"])
+
+
+def test_a_skipped_quick_run_names_the_known_good(shop: Shop) -> None:
+    """The digest of known-good before and after is printed: equal, always."""
+    shop.seed()
+
+    shop.run("--quick", "--warmci-head", "no-change")
+
+    digests = shop.result()["known_good"]
+    assert digests["before"] == digests["after"] is not None

@@ -169,3 +169,41 @@ def git(folder: Path, *words: str) -> str:
     return subprocess.run(
         ["git", "-C", str(folder), *words], check=True, capture_output=True, text=True
     ).stdout
+
+
+def test_a_state_directory_that_others_may_enter_is_refused(shop: Shop) -> None:
+    """It holds secrets; the command that mends it is in the error."""
+    shop.state.chmod(0o755)
+
+    done = shop.run()
+
+    assert 2 == done.ret, shop.text()
+    check_refused(shop, "others may enter the state directory", "chmod 700")
+    assert 0o755 == shop.state.stat().st_mode & 0o777
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["def plant(app): return {}\n", "def broken(:\n", "import no_such_module\n"],
+    ids=["no check", "syntax", "import"],
+)
+def test_a_bad_witness_is_one_clean_error(shop: Shop, text: str) -> None:
+    """Found before anything is deployed."""
+    (shop.recipe / "witness.py").write_text(text)
+
+    done = shop.run()
+
+    assert done.ret == 2, shop.text()
+    check_refused(shop, "witness.py")
+
+
+def test_a_bad_recipe_with_tests_is_still_one_error(shop: Shop) -> None:
+    """The recipe's test files do not say it again."""
+    (shop.recipe / "recipe.yml").write_text("format: 1\n")
+    shop.tests(OWN)
+    shop.tests(OWN, "test_other.py")
+
+    done = shop.run()
+
+    assert 2 == done.ret
+    check_refused(shop, "missing key")

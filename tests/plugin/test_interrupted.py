@@ -156,3 +156,23 @@ def run_and_signal(shop: Shop, here: Path, number: signal.Signals, *words: str) 
         finally:
             process.kill()
             process.wait()
+
+
+def test_pytest_exit_restores(shop: Shop) -> None:
+    """Whatever code an author ends the session with, it was ended early."""
+    shop.seed()
+    shop.tests("import pytest\ndef test_own(app): pytest.exit('enough', returncode=7)\n")
+
+    done = shop.run("--quick")
+
+    assert 7 == done.ret
+    assert not shop.result()["complete"]
+    assert "passed" != shop.result()["verdict"]
+    shop.check_restored()
+
+
+def test_an_interruption_outranks_a_failure_under_maxfail(shop: Shop) -> None:
+    """2 is kept also when --maxfail was given and not reached."""
+    shop.tests("def test_a(app): assert False\ndef test_b(app): raise KeyboardInterrupt\n")
+
+    assert 2 == shop.run("--maxfail=5").ret

@@ -212,3 +212,15 @@ def test_fixtures_say_what_runs(shop: Shop) -> None:
     )
 
     assert 0 == shop.run("--quick").ret, shop.text()
+
+
+def test_cold_holds_for_tests_before_the_upgrade_too(shop: Shop) -> None:
+    """Both marks together: only in a cold run."""
+    shop.seed()
+    shop.tests(
+        "import pytest\n@pytest.mark.cold\n@pytest.mark.before_upgrade\ndef test_own(app): pass\n"
+    )
+
+    shop.run("--quick", "-v")
+
+    assert not [item for item in shop.outcomes() if "test_own" in item]

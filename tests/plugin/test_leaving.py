@@ -248,3 +248,59 @@ def test_logs_are_kept_without_secrets(shop: Shop) -> None:
 def line_of(text: str, key: str) -> str:
     (found,) = [line for line in text.splitlines() if line.startswith(key)]
     return found
+
+
+def test_an_os_error_in_a_promotion_is_no_failure_of_the_recipe(shop: Shop) -> None:
+    """Whatever goes wrong there, the verdict stays."""
+    shop.trouble(
+        "def odd(engine, app):\n"
+        "    if app.domain.startswith('warm-'):\n"
+        "        raise PermissionError('odd')\n"
+        "TROUBLE = {'deploy': odd}\n"
+    )
+
+    done = shop.run("--warmci-head", "published")
+
+    assert 75 == done.ret, shop.text()
+    assert ("passed", False) == (shop.result()["verdict"], shop.result()["promoted"])
+
+
+@pytest.mark.parametrize("verb", ["deploy", "settle"])
+@pytest.mark.parametrize("words", [(), ("--quick",)], ids=["cold", "quick"])
+def test_an_os_error_of_ours_is_not_evaluated(
+    shop: Shop, verb: str, words: tuple[str, ...]
+) -> None:
+    """An error that nobody foresaw is not the recipe's; the next run finds a way."""
+    shop.seed()
+    shop.trouble(
+        "import os\ndef odd(engine, app):\n"
+        "    if not os.path.exists('once'):\n"
+        "        open('once', 'w').close()\n"
+        "        raise PermissionError('odd')\n"
+        f"TROUBLE = {{{verb!r}: odd}}\n"
+    )
+
+    done = shop.pytester.runpytest_inprocess(*shop.arguments("-v", *words))
+
+    stop_all()
+    assert 75 == done.ret, done.stdout.str()
+    assert "not-evaluated" == shop.result()["verdict"]
+    assert " FAILED " not in done.stdout.str()
+    assert 0 == shop.run(*words).ret, shop.text()
+    assert [] == shop.cold_apps()
+
+
+@pytest.mark.parametrize("words", [(), ("--quick",)], ids=["cold", "quick"])
+def test_evidence_that_cannot_be_kept_does_not_keep_the_app_up(
+    shop: Shop, words: tuple[str, ...]
+) -> None:
+    """Teardown always happens."""
+    shop.seed()
+    shop.tests("def test_own(run): (run.place.folder / 'logs' / 'x.log').mkdir()\n")
+
+    done = shop.run(*words)
+
+    assert 0 == done.ret, shop.text()
+    assert [] == shop.cold_apps()
+    assert not (shop.canonical / "journal.json").exists()
+    assert any("could not be kept" in note for note in shop.results()[-1]["notes"])

@@ -203,3 +203,45 @@ def test_strict_settings_are_fine(shop: Shop) -> None:
     assert 0 == done.ret, done.stderr.str() + shop.text()
     assert "" == done.stderr.str()
     assert not Path(shop.pytester.path, ".pytest_cache").exists()
+
+
+def test_a_testcase_in_a_recipe_gets_a_clear_error(shop: Shop) -> None:
+    """It has no stage, so it would run on no app at all."""
+    shop.tests("import unittest\nclass TestOwn(unittest.TestCase):\n    def test_it(self): pass\n")
+
+    done = shop.run("-v")
+
+    assert 1 == done.ret
+    assert "ERROR" == shop.outcomes()["ghost/test_own.py::TestOwn::test_it"]
+    assert "plain test function" in shop.text()
+
+
+def test_the_source_of_a_recipe_holds_no_tests_of_ours(shop: Shop) -> None:
+    """What the recipe under test brings along is not collected."""
+    place = shop.recipe / "source" / "upgrade"
+    (place / "test_theirs.py").write_text("def test_theirs(): assert False\n")
+
+    done = shop.run("-v")
+
+    assert 0 == done.ret, shop.text()
+    assert not [item for item in shop.outcomes() if "theirs" in item]
+
+
+@pytest.mark.parametrize("place", ["ini", "variable"])
+def test_a_timeout_from_elsewhere_does_not_shoot_a_deploy_down(
+    shop: Shop, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pytest-timeout's clock runs for the body of a test only."""
+    shop.seed()
+    shop.trouble(
+        "import time\ndef slow(engine, app):\n    time.sleep(0.2)\n"
+        "TROUBLE = {'wait_converged': slow}\n"
+    )
+    if place == "ini":
+        shop.pytester.makeini("[pytest]\naddopts = --import-mode=importlib\ntimeout = 0.15\n")
+    else:
+        monkeypatch.setenv("PYTEST_TIMEOUT", "0.15")
+
+    done = shop.run("--quick", "-k", "serves")
+
+    assert 0 == done.ret, shop.text()

@@ -57,3 +57,10 @@ def test_what_is_refused_for_recipes_is_nobody_elses_business(shop: Shop) -> Non
     done = shop.pytester.runpytest_inprocess("--reruns", "2", "test_other.py")
 
     assert 0 == done.ret
+
+
+def test_quick_may_leave_cold_out(shop: Shop) -> None:
+    """`-m 'not cold'` says what --quick says: no contradiction."""
+    shop.seed()
+
+    assert 0 == shop.run("--quick", "-m", "not cold").ret

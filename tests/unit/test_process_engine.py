@@ -15,7 +15,8 @@ import pytest
 
 from pytest_warmci.clients import command, http, processes
 from pytest_warmci.engines.process import plan as plans
-from pytest_warmci.engines.process.records import TOKEN, Records
+from pytest_warmci.engines.process.conduct import Conductor
+from pytest_warmci.engines.process.records import TOKEN, Records, new_record
 from pytest_warmci.errors import AddressTaken, NotEvaluated, RecipeFailed
 from tests.unit.process_app import TinyApp
 
@@ -328,3 +329,25 @@ def test_deploying_twice_changes_nothing(tiny: TinyApp) -> None:
     tiny.up()
 
     assert before == [each.instance for each in tiny.engine.running(tiny.spot)]
+
+
+def test_the_end_of_a_log_does_not_begin_inside_a_secret(tiny: TinyApp) -> None:
+    """Half a secret is not found by blotting whole ones out."""
+    secrets = tiny.spot.folder / "secrets"
+    secrets.mkdir(parents=True)
+    (secrets / "tiny_warmci_localhost_password_v1").write_text("0123456789abcdef")
+    log = tiny.spot.folder / "logs" / "app.log"
+    log.parent.mkdir()
+    log.write_text("0123456789abcdef" + "." * 2993)
+    conductor = Conductor(tiny.engine._provision, tiny.spot, tiny.stack())
+    record = new_record(
+        "app",
+        "key",
+        depends_on=(),
+        stop_grace=1,
+        stop_signal="SIGTERM",
+        artifact="",
+        log=tiny.spot.folder / "none",
+    )
+
+    assert "9abcdef" not in conductor._tail(record)

@@ -99,3 +99,12 @@ def test_every_secret_is_blotted_out(tmp_path: Path) -> None:
 def test_an_app_without_secrets_has_nothing_to_hide(tmp_path: Path) -> None:
     """Not even a folder."""
     assert "text" == mask(tmp_path, "text")
+
+
+def test_a_secret_inside_another_does_not_show_the_rest(tmp_path: Path) -> None:
+    """The longer one goes first."""
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "a").write_text("abc")
+    (tmp_path / "secrets" / "b").write_text("abcdef")
+
+    assert "def" not in mask(tmp_path, "abcdef")

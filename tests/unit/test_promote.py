@@ -17,6 +17,7 @@ from pytest_warmci.runs.run import Run
 from pytest_warmci.store import snapshots
 from pytest_warmci.store.locks import Holder, hold
 from pytest_warmci.store.registry import RegistryWriter
+from tests import ghost
 from tests.fakes import stop_all
 from tests.unit.conftest import Haunt
 
@@ -207,3 +208,21 @@ def test_a_witness_that_finds_nothing_is_no_known_good(haunt: Haunt) -> None:
         promote.promote(replace(run, witness=Blind()), 1.0)  # type: ignore[arg-type]
 
     assert before == haunt.check_known_good()
+
+
+def test_what_goes_wrong_after_the_entry_is_written_does_not_unsay_it(
+    haunt: Haunt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The known-good has moved: the result must not say that it has not."""
+
+    def broken(*_: object) -> None:
+        raise OSError(5, "I/O error")
+
+    monkeypatch.setattr(snapshots, "remove", broken)
+    before = haunt.entry()
+
+    lane = ghost.drive(haunt.lane(head="published"))
+
+    assert before != haunt.entry()
+    assert lane.result is not None
+    assert lane.result.promoted
