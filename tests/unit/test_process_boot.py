@@ -94,6 +94,6 @@ def test_a_process_that_runs_its_own_install_is_proof(
     place = Place("blog", "warm-blog.warmci.localhost", tmp_path / "app")
     engine = ProcessEngine(tmp_path, tmp_path / "cache", lambda text: None)
     own = str(place.folder / "run/app/install/lib/a.jar")
-    monkeypatch.setattr(processes, "open_files", lambda owner: [own, "/tmp/x.log"])
+    monkeypatch.setattr(processes, "open_files", lambda owner: [own, "/var/log/x.log"])
 
     engine._prove_files(place, OWNER)
