@@ -64,7 +64,9 @@ def start_keycloak(
     install = top / version
     shutil.copytree(tree, install, symlinks=True, copy_function=os.link)
     shutil.rmtree(install / "lib/quarkus")
-    kept = [path for path in cache.glob("prepared/*") if version in read(path / "record.json")]
+    built = [path for path in cache.glob("prepared/*") if version in read(path / "record.json")]
+    # Of several, the one that a training boot was made for.
+    kept = sorted(built, key=lambda path: not (cache / "boot" / path.name).exists())
     shutil.copytree(kept[0] / "keep/0", install / "lib/quarkus")
     (install / "data").mkdir(exist_ok=True)
     learnt = cache / "boot" / kept[0].name
