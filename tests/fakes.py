@@ -19,13 +19,13 @@ from typing import Any, ClassVar
 
 import pytest
 
-from pytest_warmci.clients import git, ports, waiting
+from pytest_warmci.clients import git, locks, ports, waiting
 from pytest_warmci.engines.process import keys
 from pytest_warmci.errors import EngineUnavailable, InputError, NotEvaluated, RecipeFailed
 from pytest_warmci.model import RunningService, Stack
 from pytest_warmci.protocols import AppPlace
 from pytest_warmci.runs import deploying
-from pytest_warmci.store import locks, treecopy
+from pytest_warmci.store import treecopy
 
 SERVICE = "app"
 PASSWORD = "admin_password"

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from pytest_warmci.errors import CommandFailed
@@ -53,7 +55,7 @@ def run(
     check: bool = True,
     remedy: str = "",
 ) -> Completed:
-    """Run a program to its end.
+    """Run a program to its end. It does not outlive us, however we end.
 
     Args:
         argv: Program and arguments; never put a secret in here.
@@ -69,9 +71,16 @@ def run(
     """
     words = [os.fspath(word) for word in argv]
     line = shlex.join(words)
+    path = None if env is None else env.get("PATH")
+    if shutil.which(words[0], path=path) is None and not (cwd and "/" in words[0]):
+        raise CommandFailed(
+            f"cannot start {words[0]}",
+            why="there is no such program",
+            remedy=remedy or f"install {words[0]}",
+        )
     try:
         done = subprocess.run(
-            words,
+            [*_mortal(), *words],
             cwd=cwd,
             env=None if env is None else dict(env),
             input=stdin,
@@ -95,6 +104,20 @@ def run(
             f"exit code {completed.code}", where=line, why=completed.output, remedy=remedy
         )
     return completed
+
+
+@cache
+def _mortal() -> tuple[str, ...]:
+    """Return what makes the kernel end a program with us, where setpriv(1) knows how.
+
+    A `preexec_fn` could do the same, but not safely beside threads.
+    """
+    program = shutil.which("setpriv")
+    if program is None:
+        return ()
+    words = (program, "--pdeathsig", "KILL", "--")
+    known = subprocess.run([*words, "true"], capture_output=True, check=False)
+    return words if known.returncode == 0 else ()
 
 
 def spawn(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path) -> int:

@@ -11,13 +11,13 @@ import os
 import secrets
 import shutil
 import stat
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from pytest_warmci.clients.disk import full_disk_named
+from pytest_warmci.clients.machine import process_start
 from pytest_warmci.errors import StateDamaged
 from pytest_warmci.model import FORMAT
 
@@ -25,9 +25,6 @@ GARBAGE: Final = ".garbage-"
 """How the name of a thing begins that is only waiting to be deleted."""
 
 _TEMP: Final = ".tmp-"
-
-_TEMP_KEPT: Final = 24 * 3600.0
-"""Seconds after which an unfinished file has no writer any more: one write takes milliseconds."""
 
 
 def write_bytes(path: Path, data: bytes, mode: int = 0o600) -> None:
@@ -190,7 +187,7 @@ def rename(source: Path, target: Path) -> None:
 
 def garbage_name(path: Path) -> Path:
     """Return a fresh name beside `path` for something that is to be deleted."""
-    return path.with_name(GARBAGE + secrets.token_hex(8))
+    return path.with_name(GARBAGE + _mark())
 
 
 def remove_tree(path: Path) -> None:
@@ -209,23 +206,35 @@ def remove_tree(path: Path) -> None:
 
 
 def sweep_garbage(folder: Path) -> None:
-    """Delete what interrupted removals and writes left in `folder`; fine when there is none.
+    """Delete what removals and writes of dead processes left in `folder`; fine without one.
 
     Raises:
         OSError: Something cannot be deleted.
     """
     with suppress(FileNotFoundError):
         for found in sorted(folder.iterdir()):
-            if found.name.startswith(GARBAGE):
-                _delete(found)
-            elif found.name.startswith(_TEMP):
-                with suppress(FileNotFoundError):
-                    if time.time() - found.lstat().st_mtime > _TEMP_KEPT:
-                        found.unlink()
+            if found.name.startswith((GARBAGE, _TEMP)) and not _is_ours_alive(found.name):
+                with suppress(FileNotFoundError):  # another one sweeps too
+                    _delete(found)
+
+
+def _mark() -> str:
+    """Return the end of a name that says which process made it."""
+    pid = os.getpid()
+    return f"{pid}-{process_start(pid)}-{secrets.token_hex(6)}"
+
+
+def _is_ours_alive(name: str) -> bool:
+    """Tell whether the process that made a name may still be at it."""
+    parts = name.removeprefix(GARBAGE).removeprefix(_TEMP).split("-")
+    if len(parts) != 3 or not (parts[0].isdigit() and parts[1].isdigit()):
+        return False
+    pid, started = int(parts[0]), int(parts[1])
+    return pid != os.getpid() and started != 0 and process_start(pid) == started
 
 
 def _write_temp(path: Path, data: bytes, mode: int) -> Path:
-    temp = path.with_name(_TEMP + secrets.token_hex(8))
+    temp = path.with_name(_TEMP + _mark())
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     descriptor = os.open(temp, flags, mode)
     try:

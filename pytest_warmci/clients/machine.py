@@ -37,6 +37,12 @@ def is_zombie(pid: int) -> bool:
     return bool(fields) and fields[0] in ("Z", "X", "x") and int(fields[17]) <= 1
 
 
+def has_terminal(pid: int) -> bool:
+    """Tell whether a process has a controlling terminal: somebody may be sitting there."""
+    fields = _stat(pid)
+    return bool(fields) and fields[4] != "0"
+
+
 def _stat(pid: int) -> list[str]:
     """Return the fields of proc_pid_stat(5) from the third on; nothing when it is gone."""
     try:

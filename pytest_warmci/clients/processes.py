@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from pytest_warmci.clients.machine import boot_id, is_zombie, process_start
+from pytest_warmci.clients.machine import boot_id, has_terminal, is_zombie, process_start
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,28 @@ def using(folder: Path) -> list[ProcessId]:
             continue
         try:
             paths = [psutil.Process(process.pid).cwd(), *open_files(process)]
+        except (psutil.Error, OSError):
+            continue
+        if any(path == top or path.startswith(top + "/") for path in paths):
+            found.append(process)
+    return found
+
+
+def living_in(folder: Path) -> list[ProcessId]:
+    """List the live processes that an app's folder is home to, whatever became of their ancestry.
+
+    These have their program or working directory below `folder`, or a file there open for
+    writing. Who only reads there, or sits at a terminal, is a guest and not listed.
+    """
+    top = str(folder.resolve())
+    found = []
+    for process in _processes():
+        if process.pid == os.getpid() or has_terminal(process.pid):
+            continue
+        try:
+            seen = psutil.Process(process.pid)
+            paths = [seen.cwd(), executable(process)]
+            paths += [file.path for file in seen.open_files() if file.mode != "r"]
         except (psutil.Error, OSError):
             continue
         if any(path == top or path.startswith(top + "/") for path in paths):

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 from pytest_warmci.clients.disk import require_free
 from pytest_warmci.clients.files import make_folder
+from pytest_warmci.clients.locks import hold
 from pytest_warmci.errors import BaselineRotten, NotEvaluated, RecipeFailed
 from pytest_warmci.model import Stage
 from pytest_warmci.naming import cold_domain
@@ -15,7 +16,6 @@ from pytest_warmci.runs.evidence import keep_logs
 from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.run import Run
 from pytest_warmci.store.journal import Journal
-from pytest_warmci.store.locks import hold
 from pytest_warmci.store.registry import Registry
 
 _ROOM = 1024 * 1024 * 1024

@@ -24,12 +24,12 @@ from typing import Any, Final, Literal
 from pytest_warmci.clients import command, git, ports
 from pytest_warmci.clients.disk import existing_ancestor, free_bytes, human_size
 from pytest_warmci.clients.java import java_runtime
+from pytest_warmci.clients.locks import Holder, hold
 from pytest_warmci.clients.memory import memory
 from pytest_warmci.engines.process.checks import check_machine, check_user_namespaces
 from pytest_warmci.errors import EngineUnavailable, LockBusy, WarmciError
 from pytest_warmci.settings import Setting
 from pytest_warmci.store import mounts
-from pytest_warmci.store.locks import Holder, hold
 from pytest_warmci.store.state import peek_state
 
 Outcome = Literal["ok", "warn", "missing"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_warmci.clients.locks import hold
 from pytest_warmci.clients.machine import utc_now
 from pytest_warmci.errors import BaselineRotten, NotEvaluated, SnapshotDamaged, WarmciError
 from pytest_warmci.model import FORMAT, KnownGood
@@ -13,7 +14,6 @@ from pytest_warmci.runs.run import Run
 from pytest_warmci.store import snapshots
 from pytest_warmci.store.alerts import raise_alert, settle_alert
 from pytest_warmci.store.journal import Journal
-from pytest_warmci.store.locks import hold
 from pytest_warmci.store.quarantine import clear_quarantine, quarantine_reason
 from pytest_warmci.store.registry import Registry, RegistryWriter
 

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 
 from pytest_warmci.clients.disk import require_free
 from pytest_warmci.clients.files import remove_tree, write_json
+from pytest_warmci.clients.locks import hold
 from pytest_warmci.errors import (
     BaselineRotten,
     NotEvaluated,
@@ -24,7 +25,6 @@ from pytest_warmci.runs.run import Run
 from pytest_warmci.store import snapshots
 from pytest_warmci.store.alerts import raise_alert
 from pytest_warmci.store.journal import Journal
-from pytest_warmci.store.locks import hold
 from pytest_warmci.store.quarantine import quarantine_reason
 from pytest_warmci.store.registry import Registry
 

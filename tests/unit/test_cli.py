@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from pytest_warmci import __version__
 from pytest_warmci.cli import main
 from pytest_warmci.cli.output import exit_status
+from pytest_warmci.clients.locks import Holder, hold
 from pytest_warmci.errors import (
     CommandFailed,
     InputError,
@@ -25,7 +26,6 @@ from pytest_warmci.errors import (
     WarmciError,
 )
 from pytest_warmci.store.alerts import raise_alert
-from pytest_warmci.store.locks import Holder, hold
 from pytest_warmci.store.state import open_state
 from tests.unit.warm_state import DOMAIN, parsed, put_known_good, put_result
 

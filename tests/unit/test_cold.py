@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_warmci.clients.locks import Holder, hold
 from pytest_warmci.errors import BaselineRotten, NotEvaluated, RecipeFailed
 from pytest_warmci.naming import cold_domain
 from pytest_warmci.protocols import AppPlace
 from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.recover import reap_cold
 from pytest_warmci.store.journal import Journal
-from pytest_warmci.store.locks import Holder, hold
 from tests import ghost
 from tests.fakes import FakeEngine, stop_all
 from tests.unit.conftest import Haunt

@@ -12,13 +12,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pytest_warmci.cli import main
-from pytest_warmci.clients import command, git, ports
+from pytest_warmci.clients import command, git, locks, ports
 from pytest_warmci.clients.disk import human_size
 from pytest_warmci.clients.memory import Memory
 from pytest_warmci.errors import EngineUnavailable, InputError
 from pytest_warmci.runs import doctor
 from pytest_warmci.runs.doctor import Check, check_place, install_command, made
-from pytest_warmci.store import locks, mounts
+from pytest_warmci.store import mounts
 from pytest_warmci.store.state import open_state
 from tests.unit.warm_state import fingerprint, parsed, setting, write_recipe
 
@@ -253,7 +253,6 @@ def test_disk(healthy: pytest.MonkeyPatch, tmp_path: Path, free: int, outcome: s
 def test_locks_that_do_not_hold(healthy: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A file system on which a second holder is let in."""
     healthy.setattr(locks.fcntl, "flock", lambda *_: None)  # type: ignore[attr-defined]
-    healthy.setattr("filelock._unix.fcntl.flock", lambda *_: None)
 
     assert "missing" == find(tmp_path, "locks").outcome
     assert [] == list(tmp_path.iterdir())

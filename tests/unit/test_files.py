@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_warmci.clients import files
+from pytest_warmci.clients.machine import process_start
 from pytest_warmci.errors import DiskTooSmall, SnapshotDamaged, StateDamaged
 
 
@@ -267,12 +268,20 @@ def test_a_removal_that_dies_leaves_garbage_for_the_sweep(
 
 
 def test_the_sweep_spares_what_may_have_a_writer(tmp_path: Path) -> None:
-    """An unfinished file goes when it is old; all other names stay; no folder is fine."""
-    for name in (".tmp-fresh", ".tmp-old", ".hidden", "file"):
+    """What a live process is at stays, a dead one's goes at once; so do other names' files not."""
+    alive = f"{os.getppid()}-{process_start(os.getppid())}-ab"
+    again = f"{os.getppid()}-{process_start(os.getppid()) + 1}-ab"
+    for name in (
+        f".tmp-{alive}",
+        f".garbage-{alive}",
+        f".tmp-{again}",
+        ".tmp-x",
+        ".hidden",
+        "file",
+    ):
         (tmp_path / name).write_text("1")
-    os.utime(tmp_path / ".tmp-old", (1, 1))
 
     files.sweep_garbage(tmp_path)
     files.sweep_garbage(tmp_path / "missing")
 
-    assert [".hidden", ".tmp-fresh", "file"] == names(tmp_path)
+    assert sorted([".hidden", f".garbage-{alive}", f".tmp-{alive}", "file"]) == names(tmp_path)

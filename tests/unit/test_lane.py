@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_warmci.clients.locks import holder
 from pytest_warmci.errors import EngineUnavailable, NotEvaluated, RecipeFailed, StateDamaged
 from pytest_warmci.model import STAGES, Phase, Stage
 from pytest_warmci.protocols import AppPlace
 from pytest_warmci.runs.lane import Blocked
-from pytest_warmci.store.locks import holder
 from pytest_warmci.store.results import read_result
 from tests import ghost
 from tests.fakes import FakeEngine

@@ -17,10 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_warmci.clients import files
+from pytest_warmci.clients import files, locks
+from pytest_warmci.clients.locks import Holder, hold, holder
 from pytest_warmci.errors import DiskTooSmall, LockBusy
-from pytest_warmci.store import locks
-from pytest_warmci.store.locks import Holder, hold, holder
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,7 +28,7 @@ US = Holder("ffffff", "quick", "testing keycloak")
 SCRIPT = """
 import os, sys, time
 from pathlib import Path
-from pytest_warmci.store.locks import Holder, hold
+from pytest_warmci.clients.locks import Holder, hold
 
 def say(word):
     os.write(1, f"{word}\\n".encode())  # at once: two processes say something here

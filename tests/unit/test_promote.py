@@ -9,13 +9,13 @@ from dataclasses import replace
 import pytest
 
 from pytest_warmci.clients import files
+from pytest_warmci.clients.locks import Holder, hold
 from pytest_warmci.errors import DiskTooSmall, WarmciError
 from pytest_warmci.model import KnownGood
 from pytest_warmci.runs import promote
 from pytest_warmci.runs.recover import recover_canonical
 from pytest_warmci.runs.run import Run
 from pytest_warmci.store import snapshots
-from pytest_warmci.store.locks import Holder, hold
 from pytest_warmci.store.registry import RegistryWriter
 from tests import ghost
 from tests.fakes import stop_all

@@ -7,12 +7,12 @@ from contextlib import suppress
 
 import pytest
 
+from pytest_warmci.clients.locks import Holder, hold
 from pytest_warmci.errors import LockBusy, NotEvaluated, Quarantined, RecipeFailed, WarmciError
 from pytest_warmci.protocols import AppPlace
 from pytest_warmci.runs import quick
 from pytest_warmci.runs.quick import QuickTrack
 from pytest_warmci.store import registry, snapshots
-from pytest_warmci.store.locks import Holder, hold
 from tests import ghost
 from tests.fakes import FakeEngine
 from tests.unit.conftest import Haunt

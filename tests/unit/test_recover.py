@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
+from pytest_warmci.clients.locks import Holder, hold
 from pytest_warmci.errors import BaselineRotten, SnapshotDamaged, StateDamaged
 from pytest_warmci.runs import recover
 from pytest_warmci.store import snapshots
 from pytest_warmci.store.alerts import open_alerts
 from pytest_warmci.store.journal import Journal
-from pytest_warmci.store.locks import Holder, hold
 from tests import ghost
 from tests.unit.conftest import Haunt
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_warmci.clients.locks import Holder, hold
 from pytest_warmci.clients.usage import tree_bytes
 from pytest_warmci.errors import UsageError
 from pytest_warmci.runs import recover, status
@@ -15,7 +16,6 @@ from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.status import WarmThing, age_seconds, look
 from pytest_warmci.store.alerts import raise_alert
 from pytest_warmci.store.journal import Journal
-from pytest_warmci.store.locks import Holder, hold
 from pytest_warmci.store.quarantine import clear_quarantine
 from pytest_warmci.store.results import Result, read_result
 from pytest_warmci.store.state import StateDirectory, open_state
