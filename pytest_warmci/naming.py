@@ -38,6 +38,12 @@ def canonical_domain(recipe: str, base: str = BASE_DOMAIN) -> str:
     return f"warm-{recipe}.{base}"
 
 
+def canonical_recipe(domain: str, base: str = BASE_DOMAIN) -> str | None:
+    """Return the recipe whose canonical has that domain, None when it is no canonical's."""
+    recipe = domain.removeprefix("warm-").removesuffix(f".{base}")
+    return recipe if domain == canonical_domain(recipe, base) else None
+
+
 def stack_name(domain: str) -> str:
     """Return the Swarm stack name that abra derives from a domain: dots become underscores."""
     return domain.replace(".", "_")

@@ -29,7 +29,8 @@ class Setting(Generic[T]):
 class Settings:
     """The settings of one session.
 
-    `lock_limit` is seconds; `source` None means the recipe's own; `allow_lower` lets a promotion go
+    `lock_limit` is seconds; `keep` is for how many seconds an app that did not pass stays up, None
+    for not at all; `source` None means the recipe's own; `allow_lower` lets a promotion go
     back to an older version.
     """
 
@@ -40,4 +41,5 @@ class Settings:
     engine: Setting[str]
     lock_limit: Setting[float]
     allow_lower: Setting[bool]
+    keep: Setting[float | None]
     session: str

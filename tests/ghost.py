@@ -173,6 +173,7 @@ def session(
         engine=Setting("process", "test"),
         lock_limit=Setting(0.0, "test"),
         allow_lower=Setting(allow_lower, "test"),
+        keep=Setting(None, "test"),
         session="5e5510",
     )
 

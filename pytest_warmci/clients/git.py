@@ -209,6 +209,10 @@ class Repository:
             )
         return done.code == 0
 
+    def diff(self, old: str, new: str) -> str:
+        """Return what separates two commits, as a patch."""
+        return self.git("diff", "--no-color", "--no-ext-diff", old, new, "--").text
+
     def files(self, commit: str) -> list[Entry]:
         """List the files of a commit, sorted by path."""
         done = self.git("ls-tree", "-r", "-z", "--full-tree", commit)

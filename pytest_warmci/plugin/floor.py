@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Generator, Iterable
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_warmci.clients import interrupts
 from pytest_warmci.engines.process.engine import ProcessEngine
 from pytest_warmci.errors import (
     InputError,
@@ -48,6 +50,9 @@ class Floor:
         self._expected: dict[Path, list[str]] = {}
         self._deselected: dict[Path, int] = {}
         self._finalizers: list[tuple[pytest.FixtureDef[Any], pytest.FixtureRequest]] = []
+        self._listening = ExitStack()
+        self._listening.enter_context(interrupts.listening(self._answer))
+        self._debugging: list[AbstractContextManager[None]] = []
         self.is_worker = hasattr(config, "workerinput")
         self.distributes = bool(getattr(config.option, "tx", None)) and not self.is_worker
         if not self.is_worker:
@@ -57,7 +62,33 @@ class Floor:
         if self.distributes:
             from pytest_warmci.plugin.scheduler import Distribution
 
-            config.pluginmanager.register(Distribution(self.settings.session), "warmci-xdist")
+            config.pluginmanager.register(Distribution(self), "warmci-xdist")
+
+    # -- signals -----------------------------------------------------------------------------
+
+    def _answer(self) -> str:
+        """Say what goes on to somebody who sends a second signal."""
+        doing = [
+            f"{lane.run.recipe} ({lane.run.phases.current})"
+            for lane in self.runs.lanes
+            if lane.run.phases.current
+        ]
+        return f"still leaving {', '.join(doing)}" if doing else "leaving"
+
+    def pytest_enter_pdb(self) -> None:
+        """At a debugger's prompt Ctrl-C is the debugger's."""
+        quiet = interrupts.silent()
+        quiet.__enter__()
+        self._debugging.append(quiet)
+
+    def pytest_leave_pdb(self) -> None:
+        """From here on signals are ours again."""
+        while self._debugging:
+            self._debugging.pop().__exit__(None, None, None)
+
+    def pytest_unconfigure(self) -> None:
+        """Give the signals back to whoever had them."""
+        self._listening.close()
 
     # -- what collecting needs ---------------------------------------------------------------
 
@@ -107,11 +138,10 @@ class Floor:
         capture = self.config.pluginmanager.get_plugin("capturemanager")
         line = f"warmci: {text}\n"
         if capture is None:
-            sys.stderr.write(line)
+            _write(line)
             return
         with capture.global_and_fixture_disabled():
-            sys.stderr.write(line)
-            sys.stderr.flush()
+            _write(line)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -194,7 +224,11 @@ class Floor:
         if key is None:
             return (yield)
         with self.lane(key.folder).run.phases("test"):
-            return (yield)
+            answer = yield
+        if interrupts.told():
+            # Somebody's code has swallowed the interruption: stop all the same.
+            item.session.shouldstop = "told to stop"
+        return answer
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Bring the lane to where the item runs.
@@ -296,6 +330,11 @@ class Floor:
         for folder in list(self.runs.open_folders):
             self._close(folder, interrupted=True)
 
+    def recover_session(self) -> None:
+        """Finish what a worker of this session that died had begun."""
+        for text in self.runs.recover():
+            self.progress(text)
+
     def _close(self, folder: Path, *, interrupted: bool) -> None:
         lane = self.lane(folder)
         if lane.result is not None:
@@ -318,3 +357,9 @@ class Floor:
             except Exception as error:  # noqa: BLE001 - an author's code, shown later
                 errors.append(error)
         return errors
+
+
+def _write(line: str) -> None:
+    with suppress(OSError):  # the terminal may be gone; what we do must go on
+        sys.stderr.write(line)
+        sys.stderr.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +18,11 @@ MARKS: Final = (
     "before_upgrade: runs on the base, before the upgrade to head",
     "generic: the asserts that every recipe gets without writing a test",
 )
+
+_TIME: Final = re.compile(r"([0-9]{1,6})(s|min|h|d)")
+_UNITS: Final = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
+_LONGEST: Final = 7 * 86_400
+"""Seconds: a kept app takes memory, and a canonical's next run waits for nobody."""
 
 SESSION = "warmci_session"
 """Key of `workerinput` under which an xdist worker finds the session's id."""
@@ -52,6 +58,14 @@ def add(parser: pytest.Parser) -> None:
         metavar="SECONDS",
         type=_seconds,
         help="How long to wait for an app that another run holds. Default: 1800.",
+    )
+    group.addoption(
+        "--warmci-keep",
+        metavar="TIME",
+        nargs="?",
+        const="2h",
+        help="Leave an app that did not pass running for TIME (2h when none is given; 90s, 30min,"
+        " 1d), to look at it with `warmci shell`. Write it with `=`, or last.",
     )
     group.addoption(
         "--warmci-seed",
@@ -135,8 +149,24 @@ def read(config: pytest.Config) -> Settings:
         allow_lower=(
             Setting(True, "--warmci-seed") if option.warmci_seed else Setting(False, "default")
         ),
+        keep=_keep(option.warmci_keep),
         session=_session(config),
     )
+
+
+def _keep(given: str | None) -> Setting[float | None]:
+    from pytest_warmci.settings import Setting
+
+    if given is None:
+        return Setting(None, "default")
+    found = _TIME.fullmatch(given)
+    seconds = int(found[1]) * _UNITS[found[2]] if found else 0
+    if not 0 < seconds <= _LONGEST:
+        raise pytest.UsageError(
+            f"--warmci-keep: '{given}' is no time up to a week like 90s, 30min, 2h or 1d; write"
+            " --warmci-keep=2h, or the option behind the paths"
+        )
+    return Setting(float(seconds), f"--warmci-keep={given}")
 
 
 def _or_default(value: Any, origin: str, default: Any) -> Setting[Any]:

@@ -50,6 +50,10 @@ def _note_failure(
     if isinstance(error, WarmciError):
         report.longrepr = str(error)
     excused = _says_nothing(error)
+    excuse = None if excused else lane.excuse()
+    if excuse is not None:
+        report.longrepr = f"{excuse}\n\n{report.longrepr}"
+        error, excused = excuse, True
     if not excused and key.phase == "base":
         lane.block(
             key.stage,

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import signal
+import time
+from typing import TYPE_CHECKING, Final, Protocol
 
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
+from pytest_warmci.clients import interrupts
+from pytest_warmci.clients.waiting import Look, WaitedTooLong, wait_until
 from pytest_warmci.plugin import options
 from pytest_warmci.plugin.folders import recipe_folder
 from pytest_warmci.plugin.reports import NOT_EVALUATED, label
 
 if TYPE_CHECKING:
     from xdist.scheduler.protocol import Scheduling
+
+    from pytest_warmci.plugin.floor import Floor
+
+_LEAVING: Final = 600.0
+"""Seconds that workers may take to leave their recipes: stop, restore, verify, each bounded."""
+
+
+class _Process(Protocol):
+    """What we ask of a worker's process (a `subprocess.Popen`)."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """Return how it ended, None while it runs."""
 
 
 class RecipeScheduling(LoadScopeScheduling):
@@ -41,8 +60,9 @@ class RecipeScheduling(LoadScopeScheduling):
 class Distribution:
     """Hooks of the controller of a distributed session."""
 
-    def __init__(self, session: str) -> None:
-        self._session = session
+    def __init__(self, floor: Floor) -> None:
+        self._floor = floor
+        self._nodes: list[WorkerController] = []
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Producer) -> Scheduling:
@@ -52,7 +72,41 @@ class Distribution:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: WorkerController) -> None:
         """Tell a worker which session it belongs to."""
-        node.workerinput[options.SESSION] = self._session
+        node.workerinput[options.SESSION] = self._floor.settings.session
+        self._nodes.append(node)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """Let workers leave their recipes, then finish for those that could not.
+
+        xdist would leave an interrupted worker alone for five seconds and kill it after ten more,
+        in the middle of whatever it restores.
+        """
+        with interrupts.shielded():
+            self._wait_for_workers()
+            self._floor.recover_session()
+
+    def _wait_for_workers(self) -> None:
+        if not any(_is_up(node) for node in self._nodes):
+            return
+        begun = time.monotonic()
+        for node in self._nodes:
+            pid = _pid(node)
+            if pid is not None and _is_up(node):
+                os.kill(pid, signal.SIGTERM)
+
+        def look() -> Look:
+            left = [str(node.gateway.id) for node in self._nodes if _is_up(node)]
+            return Look(not left, ", ".join(left))
+
+        def tell(left: str) -> None:
+            if left and time.monotonic() - begun > 1:
+                self._floor.progress(f"waiting for {left} to leave")
+
+        try:
+            wait_until(look, timeout=_LEAVING, on_change=tell)
+        except WaitedTooLong as late:
+            self._floor.progress(f"{late.state} did not leave: the next run recovers")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(
@@ -64,3 +118,22 @@ class Distribution:
         if folder is not None:
             label(report, recipe=folder.name)
         report.longrepr = f"{crashitem}: the worker died; the rest of its recipe was not run"
+
+
+def _is_up(node: WorkerController) -> bool:
+    """Tell whether a worker still runs its session."""
+    if hasattr(node, "workeroutput"):
+        return False
+    process = _process(node)
+    return process is None or process.poll() is None
+
+
+def _pid(node: WorkerController) -> int | None:
+    process = _process(node)
+    return None if process is None else process.pid
+
+
+def _process(node: WorkerController) -> _Process | None:
+    """Return a worker's process. execnet has no public name for it; None when that has changed."""
+    found: _Process | None = getattr(getattr(node.gateway, "_io", None), "popen", None)
+    return found

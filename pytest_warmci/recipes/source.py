@@ -97,6 +97,10 @@ class Source:
             name = self._link(commit, name, content)
         raise InputError(f"the symlink '{path}' leads nowhere", where=self._at(commit))
 
+    def diff(self, old: str, new: str) -> str:
+        """Return what separates two commits, as a patch."""
+        return self.repository.diff(old, new)
+
     def export(self, commit: str, folder: Path) -> None:
         """Write all files of a commit into a folder, which must not exist or be empty.
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from pytest_warmci.clients import interrupts
 from pytest_warmci.clients.disk import require_free
 from pytest_warmci.clients.files import make_folder
 from pytest_warmci.clients.locks import hold
 from pytest_warmci.errors import BaselineRotten, NotEvaluated, RecipeFailed
 from pytest_warmci.model import Stage
 from pytest_warmci.naming import cold_domain
-from pytest_warmci.runs import recover
+from pytest_warmci.runs import reap, recover
 from pytest_warmci.runs.deploying import bring_up, deploy, take_down
-from pytest_warmci.runs.evidence import keep_logs
+from pytest_warmci.runs.evidence import keep_evidence
+from pytest_warmci.runs.keeping import keep_running
 from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.run import Run
 from pytest_warmci.store.journal import Journal
@@ -38,7 +40,7 @@ class ColdTrack:
         who = run.holder("cold run")
         self._held.enter_context(hold(run.state.lock(self._place.domain), who=who, limit=0))
         with run.phases("recover"):
-            run.notes += recover.reap_cold(run.state, run.engine)
+            run.notes += reap.reap_apps(run.state, run.engine)
             require_free(run.state.root, _ROOM, "a cold run")
         known_good = Registry(run.state).find(run.engine.name, run.recipe)
         run.digest_before = known_good.digest if known_good else None
@@ -105,13 +107,17 @@ class ColdTrack:
         if run.witness is not None:
             run.check_witness()
 
-    def leave(self, stage: Stage, *, passed: bool) -> None:
-        """Remove the app, whatever happened to it."""
+    def leave(self, stage: Stage, *, passed: bool, keep: float | None) -> None:
+        """Remove the app, whatever happened to it, or leave it running to be looked at."""
         run = self._run
-        run.deployed = None
+        deployed, run.deployed = run.deployed, None
         if not self._made:
             return
-        keep_logs(run, stage)
+        keep_evidence(run, stage, passed=passed)
+        if keep is not None and deployed is not None:
+            keep_running(run, self._place, keep)
+            self._made = False
+            return
         with run.phases("remove"):
             recover.remove_app(run.engine, self._place, run.plan.enrolment.stop_timeout)
         self._made = False
@@ -131,8 +137,9 @@ class ColdTrack:
 
     def _create(self) -> None:
         """Own the app before anything of it exists."""
-        make_folder(self._place.folder)
-        Journal(self._place.folder).begin(
-            "cold", run=self._run.id, session=self._run.settings.session
-        )
-        self._made = True
+        with interrupts.shielded():
+            make_folder(self._place.folder)
+            self._made = True
+            Journal(self._place.folder).begin(
+                "cold", run=self._run.id, session=self._run.settings.session
+            )

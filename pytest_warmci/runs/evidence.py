@@ -1,24 +1,75 @@
-"""Evidence that is kept before an app goes."""
+"""Evidence of a run, kept in its folder before the app goes; secrets are blotted out."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from pytest_warmci.clients import http
 from pytest_warmci.clients.files import make_folder, write_text
 from pytest_warmci.errors import WarmciError
+from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.run import Run
 
+_MOST: Final = 2_000_000
+"""Characters of a log or patch that are kept: its end, where the trouble is."""
 
-def keep_logs(run: Run, stage: str) -> None:
-    """Copy the logs of the app into the run's folder, secrets blotted out.
+_PROBE_SECONDS: Final = 5.0
+
+
+def keep_evidence(run: Run, stage: str, *, passed: bool) -> None:
+    """Keep what explains a stage: logs always, else also the last probe and what head changes.
 
     What cannot be kept is noted: the app must go all the same.
     """
-    if run.place is None:
+    place = run.place
+    if place is None:
         return
-    folder = run.state.run(run.id) / "logs"
+    _keep(run, f"logs of {stage}", lambda: _keep_logs(run, place, stage))
+    if not passed:
+        _keep(run, "the last probe", lambda: _keep_probe(run, place, stage))
+        _keep(run, "what head changes", lambda: _keep_patch(run, place))
+
+
+def evidence_of(folder: Path) -> tuple[str, ...]:
+    """Name the files of a run's folder that are evidence, sorted."""
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    names = (str(path.relative_to(folder)) for path in found if not path.name.startswith("."))
+    return tuple(sorted(name for name in names if name.endswith((".log", ".txt", ".patch"))))
+
+
+def _keep(run: Run, what: str, keep: Callable[[], None]) -> None:
     try:
-        for service, path in run.engine.logs(run.place).items():
-            make_folder(folder)
-            text = path.read_text("utf-8", "replace")
-            write_text(folder / f"{stage}-{service}.log", run.engine.masked(run.place, text))
+        keep()
     except (OSError, WarmciError) as error:
-        run.notes.append(f"logs of {stage} could not be kept: {error}")
+        run.notes.append(f"{what} could not be kept: {error}")
+
+
+def _keep_logs(run: Run, place: Place, stage: str) -> None:
+    for service, path in run.engine.logs(place).items():
+        with path.open("rb") as file:
+            file.seek(max(path.stat().st_size - _MOST, 0))
+            text = file.read(_MOST).decode("utf-8", "replace")
+        _write(run, place, f"logs/{stage}-{service}.log", text)
+
+
+def _keep_probe(run: Run, place: Place, stage: str) -> None:
+    probe = run.plan.enrolment.probe
+    answer = http.get(run.engine.address(place) + probe.path, timeout=_PROBE_SECONDS)
+    said = f"HTTP {answer.status}" if answer.status else "no answer"
+    text = f"GET {probe.path}\n{said}\n\n{answer.text[:_MOST]}\n"
+    _write(run, place, f"probe-{stage}.txt", text)
+
+
+def _keep_patch(run: Run, place: Place) -> None:
+    base, head = run.plan.base, run.plan.head
+    if base is not None:
+        patch = run.plan.source.diff(base.commit, head.commit)
+        _write(run, place, "base-to-head.patch", patch[:_MOST])
+
+
+def _write(run: Run, place: Place, name: str, text: str) -> None:
+    path = run.folder / name
+    make_folder(path.parent)
+    write_text(path, run.engine.masked(place, text))

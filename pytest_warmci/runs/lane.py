@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Protocol
+from contextlib import ExitStack, contextmanager
+from typing import Final, Protocol
 
+from pytest_warmci.clients import interrupts
+from pytest_warmci.clients.disk import free_bytes, human_size
 from pytest_warmci.clients.files import make_folder
+from pytest_warmci.clients.locks import hold
 from pytest_warmci.clients.machine import utc_now
 from pytest_warmci.errors import (
+    DiskTooSmall,
     NotEvaluated,
     StateDamaged,
     WarmciError,
@@ -21,11 +25,14 @@ from pytest_warmci.errors import (
 from pytest_warmci.model import PHASES, STAGES, Phase, Revision, Stage, Verdict
 from pytest_warmci.runs import promote
 from pytest_warmci.runs.cold import ColdTrack
+from pytest_warmci.runs.evidence import evidence_of
 from pytest_warmci.runs.handle import AppHandle
 from pytest_warmci.runs.outcomes import Outcomes
 from pytest_warmci.runs.quick import QuickTrack
 from pytest_warmci.runs.run import Run
+from pytest_warmci.store.kept import KeptApp
 from pytest_warmci.store.results import (
+    KeptRunning,
     KnownGoodDigests,
     Result,
     Source,
@@ -33,6 +40,9 @@ from pytest_warmci.store.results import (
     WitnessCount,
     write_result,
 )
+
+_FULL: Final = 8 * 1024 * 1024
+"""Free bytes below which a disk is full: what fails there may fail for that alone."""
 
 
 class Track(Protocol):
@@ -50,8 +60,8 @@ class Track(Protocol):
     def restart(self) -> None:
         """Stop and start the app on its data."""
 
-    def leave(self, stage: Stage, *, passed: bool) -> None:
-        """End the stage's app."""
+    def leave(self, stage: Stage, *, passed: bool, keep: float | None) -> None:
+        """End the stage's app, or leave it running for `keep` seconds to be looked at."""
 
     def finish(self) -> None:
         """Read the known-good back as it is now."""
@@ -78,6 +88,7 @@ class Lane:
         self._begun = time.monotonic()
         self._started = utc_now()
         self._opened = False
+        self._lease = ExitStack()
         self._stage: Stage | None = None
         self._reached: int = -1
         self._left: set[Stage] = set()
@@ -115,6 +126,8 @@ class Lane:
         for known in (None, stage):
             if known in self._failure:
                 raise Blocked(self._failure[known].summary)
+        if self.run.kept is not None:
+            raise Blocked(f"the app is kept until {self.run.kept.until}")
         if stage == "upgrade" and self.run.plan.skip:
             raise Blocked(self.run.plan.skip)
         try:
@@ -125,11 +138,24 @@ class Lane:
             raise
         self._stage = stage
         try:
-            with _trouble(f"a step of stage {stage} broke down"):
+            with _trouble(f"a step of stage {stage} broke down"), self._excuse():
                 self._advance(stage, phase)
         except WarmciError as error:
             self._fail(stage, error)
             raise
+
+    def excuse(self) -> DiskTooSmall | None:
+        """Return why nothing that fails now can be held against the recipe, if so."""
+        root = self.run.state.root
+        free = free_bytes(root)
+        if free >= _FULL:
+            return None
+        return DiskTooSmall(
+            "the disk is full, so a failure says nothing about the recipe",
+            where=str(root),
+            why=f"available {human_size(free)}",
+            remedy="free some space there; `warmci status` shows what is big",
+        )
 
     def block(self, stage: Stage, error: WarmciError) -> None:
         """Say that nothing more of a stage can be evaluated, for that reason."""
@@ -145,21 +171,30 @@ class Lane:
         Raises:
             NotEvaluated: It could not be ended cleanly.
         """
+        with interrupts.shielded():
+            self._leave()
+
+    def _leave(self) -> None:
         stage = self._stage
         if stage is None:
             return
         self._stage, self._reached = None, -1
         self._left.add(stage)
         passed = not self.outcomes.troubled and stage not in self._failure
+        passed = passed and self.outcomes.passed > 0
+        stopped = self.outcomes.interrupted or interrupts.told()
+        keep = None if passed or stopped else self.run.settings.keep.value
         try:
             with _trouble(f"stage {stage} could not be left"):
-                self._track.leave(stage, passed=passed and self.outcomes.passed > 0)
+                self._track.leave(stage, passed=passed and not stopped, keep=keep)
         except WarmciError as error:
             self._fail(stage, error)
             raise
 
     def close(self, *, narrowed: Sequence[str], interrupted: bool) -> Result:
         """End the run: leave, promote when it is due, write the result, release the locks.
+
+        Only the promotion can be interrupted; close again then.
 
         Args:
             narrowed: What made the session do less than the whole recipe, one reason each.
@@ -168,6 +203,10 @@ class Lane:
         Returns:
             The result, which is also in the run's folder.
         """
+        with interrupts.shielded():
+            return self._close(narrowed, interrupted=interrupted or interrupts.told())
+
+    def _close(self, narrowed: Sequence[str], *, interrupted: bool) -> Result:
         run = self.run
         if interrupted:
             self.outcomes.interrupted = True
@@ -215,23 +254,43 @@ class Lane:
             tests=self.outcomes.counts,
             phases=run.phases.done,
             leftovers=tuple(run.leftovers),
+            evidence=evidence_of(run.folder),
+            kept=_kept(run.kept),
             incomplete_because=tuple(dict.fromkeys(incomplete)),
             notes=(*run.plan.notes, *run.notes, *self._witness_note()),
             canonical_domain=run.canonical.domain,
         )
-        folder = run.state.run(run.id)
         try:
             with _trouble("the result could not be written"):
-                make_folder(folder)
-                write_result(folder, self.result)
+                make_folder(run.folder)
+                write_result(run.folder, self.result)
         finally:
             self._track.release()
+            self._lease.close()
         return self.result
 
     def _open(self) -> None:
-        if not self._opened:
-            self._track.open()
-            self._opened = True
+        if self._opened:
+            return
+        run = self.run
+        make_folder(run.state.runs)
+        run.folder.mkdir(0o700)
+        lease = hold(run.folder / "lease.lock", who=run.holder("the run"), limit=0)
+        self._lease.enter_context(lease)
+        self._track.open()
+        self._opened = True
+
+    @contextmanager
+    def _excuse(self) -> Iterator[None]:
+        """See in a failure of the recipe what it is: perhaps the disk is full."""
+        try:
+            yield
+        except WarmciError as error:
+            excuse = self.excuse() if error.verdict == "failed" else None
+            if excuse is None:
+                raise
+            excuse.why += f"\n{error.summary}"
+            raise excuse from error
 
     def _is_before(self, stage: Stage) -> bool:
         return any(STAGES.index(stage) < STAGES.index(left) for left in self._left)
@@ -307,6 +366,10 @@ def _trouble(what: str) -> Iterator[None]:
             why=f"{type(error).__name__}: {error}",
             changed="what had begun is finished or undone by the next run",
         ) from error
+
+
+def _kept(app: KeptApp | None) -> KeptRunning | None:
+    return None if app is None else KeptRunning(app.url, app.domain, app.until)
 
 
 def _tested(revision: Revision | None) -> TestedVersion | None:

@@ -52,6 +52,14 @@ class Phases:
             _add(self._done, PhaseTime(name, took - begun.inside, outcome))
 
     @property
+    def current(self) -> str:
+        """What goes on now and for how long: `restore, 4 s`; empty when nothing does."""
+        if not self._open:
+            return ""
+        last = self._open[-1]
+        return f"{last.name}, {self._clock() - last.begun:.0f} s"
+
+    @property
     def done(self) -> tuple[PhaseTime, ...]:
         """The steps so far, those that are still going on with their time until now."""
         now, inside = self._clock(), 0.0

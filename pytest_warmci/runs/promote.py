@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
+from pytest_warmci.clients import interrupts
 from pytest_warmci.clients.locks import hold
 from pytest_warmci.clients.machine import utc_now
 from pytest_warmci.errors import BaselineRotten, NotEvaluated, SnapshotDamaged, WarmciError
@@ -58,13 +61,15 @@ def promote(run: Run, cold_seconds: float) -> str:
         NotEvaluated: The promotion was due and failed; the old known-good is in its place.
     """
     place = run.canonical
-    limit = run.settings.lock_limit.value
-    with hold(
+    lock = hold(
         run.state.lock(place.domain),
         who=run.holder("promotion"),
-        limit=limit,
+        limit=run.settings.lock_limit.value,
         on_wait=run.progress,
-    ):
+    )
+    with ExitStack() as held:
+        with interrupts.interruptible():
+            held.enter_context(lock)
         _recover(run, place)
         old = Registry(run.state).find(run.engine.name, run.recipe)
         reason = _why_not_over(run, old)
@@ -97,9 +102,9 @@ def _promote(run: Run, place: Place, old: KnownGood | None, cold_seconds: float)
     journal.begin("promote", run=run.id, session=run.settings.session, generation=generation)
     run.place = place
     try:
-        with run.phases("promote"):
+        with run.phases("promote"), interrupts.interruptible():
             entry = _make(run, place, generation, cold_seconds)
-            RegistryWriter(run.state).put(entry)
+        RegistryWriter(run.state).put(entry)
     except BaseException as error:
         _give_up(run, place, old, error)
         raise
@@ -153,13 +158,14 @@ def _make(run: Run, place: Place, generation: str, cold_seconds: float) -> Known
 
 
 def _give_up(run: Run, place: Place, old: KnownGood | None, error: BaseException) -> None:
-    raise_alert(
-        run.state.alerts,
-        kind="promotion.failed",
-        subject=run.recipe,
-        facts={"version": run.plan.head.version, "why": _summary(error)},
-        remedy="look at the run's logs; the old known-good stands",
-    )
+    if isinstance(error, Exception):  # else somebody has stopped it, and knows
+        raise_alert(
+            run.state.alerts,
+            kind="promotion.failed",
+            subject=run.recipe,
+            facts={"version": run.plan.head.version, "why": _summary(error)},
+            remedy="look at the run's logs; the old known-good stands",
+        )
     run.notes += recover.recover_canonical(run.state, run.engine, place, run.settings.session)
     entry = Registry(run.state).find(run.engine.name, run.recipe)
     if (entry.generation if entry else None) != (old.generation if old else None):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from pytest_warmci.clients import interrupts
 from pytest_warmci.clients.disk import require_free
 from pytest_warmci.clients.files import remove_tree, write_json
 from pytest_warmci.clients.locks import hold
@@ -18,9 +19,10 @@ from pytest_warmci.errors import (
     WarmciError,
 )
 from pytest_warmci.model import FORMAT, KnownGood, Stage
-from pytest_warmci.runs import recover
+from pytest_warmci.runs import reap, recover
 from pytest_warmci.runs.deploying import bring_up, deploy, take_down
-from pytest_warmci.runs.evidence import keep_logs
+from pytest_warmci.runs.evidence import keep_evidence
+from pytest_warmci.runs.keeping import keep_running
 from pytest_warmci.runs.run import Run
 from pytest_warmci.store import snapshots
 from pytest_warmci.store.alerts import raise_alert
@@ -54,7 +56,7 @@ class QuickTrack:
             )
         )
         with run.phases("recover"):
-            run.notes += recover.reap_cold(run.state, run.engine)
+            run.notes += reap.reap_apps(run.state, run.engine)
             run.notes += recover.recover_canonical(
                 run.state, run.engine, place, run.settings.session
             )
@@ -86,9 +88,10 @@ class QuickTrack:
             BaselineRotten: The known-good does not work, or its data are not all there.
         """
         entry = self._known_good()
-        journal = Journal(self._place.folder)
-        journal.begin("quick", run=self._run.id, session=self._run.settings.session)
-        self._open = True
+        with interrupts.shielded():
+            journal = Journal(self._place.folder)
+            journal.begin("quick", run=self._run.id, session=self._run.settings.session)
+            self._open = True
         with self._run.phases("restore"):
             self._restore_if_changed(entry)
         try:
@@ -121,19 +124,26 @@ class QuickTrack:
         """
         raise NotEvaluated("a quick run does not restart the app", where=self._run.recipe)
 
-    def leave(self, stage: Stage, *, passed: bool) -> None:
+    def leave(self, stage: Stage, *, passed: bool, keep: float | None) -> None:
         """Undeploy; keep the volumes after a pass, else put the known-good back.
+
+        An app that is left running to be looked at keeps its journal: whoever comes next, or
+        `warmci reap` when its time is over, puts the known-good back.
 
         Raises:
             SnapshotDamaged: The known-good cannot be restored (loud, quarantined).
             NotEvaluated: The app does not stop.
         """
         run = self._run
-        run.deployed = None
+        deployed, run.deployed = run.deployed, None
         if not self._open:
             return
         entry = self._known_good()
-        keep_logs(run, "quick")
+        keep_evidence(run, "quick", passed=passed)
+        if keep is not None and deployed is not None:
+            keep_running(run, self._place, keep)
+            self._open = False
+            return
         try:
             with run.phases("stop"):
                 take_down(run.engine, self._place, run.plan.enrolment)

@@ -7,13 +7,12 @@ into its place: healing cannot move a known-good.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
-from pytest_warmci.clients.files import remove_tree
-from pytest_warmci.clients.locks import Holder, hold
-from pytest_warmci.errors import BaselineRotten, LockBusy, SnapshotDamaged, StateDamaged
+from pytest_warmci.clients import interrupts
+from pytest_warmci.clients.files import remove_tree, sweep_garbage
+from pytest_warmci.errors import BaselineRotten, SnapshotDamaged, StateDamaged
 from pytest_warmci.model import KnownGood
 from pytest_warmci.naming import new_run_id
 from pytest_warmci.protocols import Engine
@@ -21,11 +20,13 @@ from pytest_warmci.runs.place import Place
 from pytest_warmci.store import snapshots
 from pytest_warmci.store.alerts import raise_alert
 from pytest_warmci.store.journal import Journal
+from pytest_warmci.store.kept import drop_kept
 from pytest_warmci.store.quarantine import clear_quarantine, mark_quarantined
 from pytest_warmci.store.registry import Registry, RegistryWriter
 from pytest_warmci.store.state import StateDirectory
 
-_STOP_SECONDS = 180.0
+STOP_SECONDS: Final = 180.0
+"""How long a dead run's app may take to stop: nobody asks its recipe.yml."""
 
 
 def quarantine(state: StateDirectory, place: Place, reason: str) -> None:
@@ -52,20 +53,27 @@ def recover_canonical(
         StateDamaged: The journal or the entry cannot be read.
         SnapshotDamaged: What must be restored is damaged; the canonical is quarantined.
     """
+    with interrupts.shielded():
+        return _recover(state, engine, place, session)
+
+
+def _recover(state: StateDirectory, engine: Engine, place: Place, session: str) -> list[str]:
     journal = Journal(place.folder)
     begun = journal.read()
     entry = Registry(state).find(engine.name, place.recipe)
     done: list[str] = []
-    if begun is None and not engine.leftovers(place):
-        snapshots.sweep(place.snapshots, {entry.generation} if entry else set())
-        return done
-    engine.undeploy(place)
-    engine.settle(place, _STOP_SECONDS)
-    if begun is None:
-        journal.begin("restore", run="recover", session=session)
-        begun = {"op": "restore", "run": "an unknown run"}
-    done.append(_put_back(state, engine, place, entry, begun))
+    left = engine.leftovers(place)
+    if begun is not None or left:
+        engine.undeploy(place)
+        engine.settle(place, STOP_SECONDS)
+        if begun is None:
+            journal.begin("restore", run="recover", session=session)
+            begun = {"op": "restore", "run": "an unknown run"}
+        done += [f"ended {', '.join(left)}"] if left else []
+        done.append(_put_back(state, engine, place, entry, begun))
+        drop_kept(place.folder)
     snapshots.sweep(place.snapshots, {entry.generation} if entry else set())
+    sweep_garbage(place.folder)
     journal.end()
     return done
 
@@ -96,7 +104,8 @@ def restore(state: StateDirectory, place: Place, entry: KnownGood) -> None:
         SnapshotDamaged: It cannot be; the canonical is quarantined.
     """
     try:
-        snapshots.restore(place.snapshots, entry.generation, entry.digest, place.roots)
+        with interrupts.shielded():
+            snapshots.restore(place.snapshots, entry.generation, entry.digest, place.roots)
     except SnapshotDamaged as error:
         quarantine(state, place, error.summary)
         raise
@@ -118,6 +127,13 @@ def ensure_known_good(
         return entry, []
     except SnapshotDamaged as error:
         damage = error
+    with interrupts.shielded():
+        return _heal(state, place, entry, damage)
+
+
+def _heal(
+    state: StateDirectory, place: Place, entry: KnownGood, damage: SnapshotDamaged
+) -> tuple[KnownGood, list[str]]:
     live = snapshots.measure(place.roots)
     if live.digest != entry.digest:
         quarantine(state, place, damage.summary)
@@ -154,31 +170,11 @@ def new_generation(place: Place) -> str:
     return f"gen-{max(numbers, default=0) + 1:06d}-{new_run_id()}"
 
 
-def reap_cold(state: StateDirectory, engine: Engine) -> list[str]:
-    """Remove the throw-away apps of runs that are dead; one whose lock is held is left alone.
-
-    Returns:
-        What was removed, one sentence each.
-    """
-    done = []
-    apps = state.apps(engine.name)
-    for folder in sorted(apps.iterdir()) if apps.is_dir() else []:
-        if folder.name.startswith((".", "warm-", "live-")):
-            continue
-        who = Holder(run="reap", mode="reap", why="remove what a dead run left")
-        with suppress(LockBusy), hold(state.lock(folder.name), who=who, limit=0):
-            place = Place("", folder.name, folder)
-            if not folder.is_dir():
-                continue
-            remove_app(engine, place, _STOP_SECONDS)
-            done.append(f"removed {folder.name}, which a dead run had left")
-    return done
-
-
 def remove_app(engine: Engine, place: Place, timeout: float) -> None:
     """Remove a throw-away app: processes first, its journal last."""
-    engine.undeploy(place)
-    engine.settle(place, timeout)
-    engine.remove(place)
-    place.clear()
-    remove_tree(place.folder)
+    with interrupts.shielded():
+        engine.undeploy(place)
+        engine.settle(place, timeout)
+        engine.remove(place)
+        place.clear()
+        remove_tree(place.folder)

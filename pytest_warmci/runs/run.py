@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pytest_warmci.clients.locks import Holder
@@ -16,6 +17,7 @@ from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.planning import RunPlan, sample_stack
 from pytest_warmci.runs.witness import WitnessModule
 from pytest_warmci.settings import Settings
+from pytest_warmci.store.kept import KeptApp
 from pytest_warmci.store.state import StateDirectory
 
 
@@ -24,7 +26,7 @@ class Run:
     """The facts of one run (one recipe in one session).
 
     `deployed` is what runs now, `planted` what the witness wants back, `before` and `after` how
-    much of it was found. `place` is the app of the stage that is entered. `digest_before` and
+    much of it was found. `kept` is the app that was left running to be looked at. `place` is the app of the stage that is entered. `digest_before` and
     `digest_after` are the known-good's.
     """
 
@@ -47,6 +49,7 @@ class Run:
     digest_before: str | None = None
     digest_after: str | None = None
     leftovers: list[str] = field(default_factory=list)
+    kept: KeptApp | None = None
 
     @property
     def recipe(self) -> str:
@@ -59,9 +62,20 @@ class Run:
         domain = canonical_domain(self.recipe)
         return Place(self.recipe, domain, self.state.app(self.engine.name, domain))
 
+    @property
+    def folder(self) -> Path:
+        """The run's own folder in the state directory."""
+        return self.state.run(self.id)
+
     def holder(self, why: str) -> Holder:
         """Say who we are to those who wait for a lock that we hold."""
-        return Holder(run=self.id, mode=self.plan.mode, why=f"{self.recipe}: {why}")
+        return Holder(
+            run=self.id,
+            mode=self.plan.mode,
+            why=f"{self.recipe}: {why}",
+            recipe=self.recipe,
+            session=self.settings.session,
+        )
 
     def prepare(self, revision: Revision, domain: str) -> None:
         """Fetch and build what deploying a revision needs, so that deploying does not wait for it.

@@ -189,6 +189,7 @@ def train(seeding: Seeding, progress: Progress) -> tuple[str, str]:
         engine=Setting(ENGINE, "default"),
         lock_limit=Setting(DEFAULT_LOCK_LIMIT, "default"),
         allow_lower=Setting(value=False, origin="default"),
+        keep=Setting(None, "default"),
         session=secrets.token_hex(6),
     )
     runs = SessionRuns(

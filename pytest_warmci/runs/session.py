@@ -7,8 +7,6 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from pytest_warmci.clients.files import make_folder
-from pytest_warmci.errors import DiskTooSmall
 from pytest_warmci.model import Enrolment, KnownGood
 from pytest_warmci.naming import canonical_domain, new_run_id
 from pytest_warmci.protocols import Engine, Progress
@@ -17,6 +15,7 @@ from pytest_warmci.recipes.source import open_source
 from pytest_warmci.runs.lane import Lane
 from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.planning import RunPlan, plan_run
+from pytest_warmci.runs.recovering import keeper, recover_session
 from pytest_warmci.runs.run import Run
 from pytest_warmci.runs.witness import WitnessModule, find_witness
 from pytest_warmci.settings import Settings
@@ -116,6 +115,11 @@ class SessionRuns:
         return self._lanes[folder]
 
     @property
+    def lanes(self) -> list[Lane]:
+        """The lanes that have begun and are not closed."""
+        return [lane for lane in self._lanes.values() if lane.result is None]
+
+    @property
     def plans(self) -> list[RunPlan]:
         """The plans so far."""
         return list(self._plans.values())
@@ -125,13 +129,14 @@ class SessionRuns:
         """The folders of the recipes whose lanes have begun and are not closed."""
         return [folder for folder, lane in self._lanes.items() if lane.result is None]
 
+    def recover(self) -> list[str]:
+        """Recover the apps that dead runs of this session left; return what was done."""
+        return recover_session(
+            self.state, keeper(self.state, self.progress), self.settings.session
+        )
+
     def _new_run(self) -> str:
-        make_folder(self.state.runs)
-        for _ in range(20):
-            run_id = new_run_id()
-            try:
-                self.state.run(run_id).mkdir(0o700)
-            except FileExistsError:
-                continue
-            return run_id
-        raise DiskTooSmall("no free run id", where=str(self.state.runs), remedy="prune old runs")
+        """Return an id that no run has. The run itself makes the folder, when it begins."""
+        while self.state.run(run_id := new_run_id()).exists():
+            pass
+        return run_id

@@ -63,6 +63,10 @@ RESULT_SCHEMA: Final[dict[str, Any]] = {
             "items": _record(name=_NAME, seconds=_SECONDS, outcome=_NAME),
         },
         leftovers=_TEXTS,
+        evidence=_TEXTS,
+        kept=_or_null(
+            _record(url=_NAME, domain=_NAME, until={"type": "string", "format": "date-time"})
+        ),
         incomplete_because=_TEXTS,
         notes=_TEXTS,
         canonical_domain={"type": ["string", "null"]},

@@ -61,6 +61,15 @@ class PhaseTime:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptRunning:
+    """Where an app that was left running answers, and until when (ISO 8601 in UTC)."""
+
+    url: str
+    domain: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """Where the recipe came from: path or URL, and which head was asked for."""
 
@@ -74,7 +83,8 @@ class Result:
 
     `mode` is what ran, `requested_mode` what was asked for; `authority` says whether it may gate a
     merge. `started` is ISO 8601 in UTC, `seconds` the whole run. `proved_head` says how it was
-    proven that head is what ran, None when it was not.
+    proven that head is what ran, None when it was not. `evidence` names files of the run's folder,
+    `kept` an app that was left running to be looked at.
     """
 
     run_id: str
@@ -100,6 +110,8 @@ class Result:
     tests: Counts = Counts()
     phases: tuple[PhaseTime, ...] = ()
     leftovers: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    kept: KeptRunning | None = None
     incomplete_because: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     canonical_domain: str | None = None
@@ -107,7 +119,7 @@ class Result:
     def to_json(self) -> dict[str, Any]:
         """Return it as `RESULT_SCHEMA` describes it."""
         record = asdict(self)
-        for name in ("phases", "leftovers", "incomplete_because", "notes"):
+        for name in ("phases", "leftovers", "evidence", "incomplete_because", "notes"):
             record[name] = list(record[name])
         return {"format": FORMAT, **record}
 
@@ -134,6 +146,8 @@ class Result:
                     "tests": Counts(**values["tests"]),
                     "phases": tuple(PhaseTime(**phase) for phase in values["phases"]),
                     "leftovers": tuple(values["leftovers"]),
+                    "evidence": tuple(values["evidence"]),
+                    "kept": values["kept"] and KeptRunning(**values["kept"]),
                     "incomplete_because": tuple(values["incomplete_because"]),
                     "notes": tuple(values["notes"]),
                 }

@@ -49,6 +49,7 @@ def train(workshop: Workshop) -> None:
         engine=Setting("process", "default"),
         lock_limit=Setting(10.0, "default"),
         allow_lower=Setting(False, "default"),
+        keep=Setting(None, "test"),
         session="benchmark",
     )
     runs = SessionRuns(settings, show, lambda folder, cache: ProcessEngine(folder, cache, show))

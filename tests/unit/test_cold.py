@@ -9,7 +9,7 @@ from pytest_warmci.errors import BaselineRotten, NotEvaluated, RecipeFailed
 from pytest_warmci.naming import cold_domain
 from pytest_warmci.protocols import AppPlace
 from pytest_warmci.runs.place import Place
-from pytest_warmci.runs.recover import reap_cold
+from pytest_warmci.runs.reap import reap_apps
 from pytest_warmci.store.journal import Journal
 from tests import ghost
 from tests.fakes import FakeEngine, stop_all
@@ -107,7 +107,9 @@ def test_what_dead_runs_left_is_reaped(fresh: Haunt) -> None:
     lane = ghost.drive(fresh.lane())
 
     assert not left.folder.exists()
-    assert [f"removed {left.domain}, which a dead run had left"] == lane.run.notes
+    (note,) = lane.run.notes
+    assert note.startswith(f"removed {left.domain}: run ")
+    assert " died, it had begun " in note
 
 
 def test_a_live_runs_app_is_never_reaped(fresh: Haunt) -> None:
@@ -115,10 +117,10 @@ def test_a_live_runs_app_is_never_reaped(fresh: Haunt) -> None:
     left = leave_behind(fresh, "live00")
 
     with hold(fresh.opened.lock(left.domain), who=Holder("live00", "cold", "test"), limit=0):
-        assert [] == reap_cold(fresh.opened, fresh.engine())
+        assert [] == reap_apps(fresh.opened, fresh.engine())
 
     assert left.folder.exists()
-    assert 1 == len(reap_cold(fresh.opened, fresh.engine()))
+    assert 1 == len(reap_apps(fresh.opened, fresh.engine()))
 
 
 @pytest.mark.parametrize("name", ["warm-other.warmci.localhost", "live-keycloak.warmci.localhost"])
@@ -128,5 +130,5 @@ def test_what_is_warm_is_never_reaped(haunt: Haunt, name: str) -> None:
     folder.mkdir()
     Journal(folder).begin("quick", run="dead00", session="s")
 
-    assert [] == reap_cold(haunt.opened, haunt.engine())
+    assert [] == reap_apps(haunt.opened, haunt.engine())
     assert folder.exists()

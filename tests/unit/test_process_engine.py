@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pytest_warmci.clients import command, http, processes
+from pytest_warmci.clients.waiting import Look, wait_until
 from pytest_warmci.engines.process import plan as plans
 from pytest_warmci.engines.process.conduct import Conductor
 from pytest_warmci.engines.process.records import TOKEN, Records, new_record
@@ -284,17 +285,30 @@ def test_strangers_in_the_volumes_are_named(tiny: TinyApp) -> None:
     """Somebody else's program must not be there while a snapshot is taken."""
     tiny.up()
 
-    with (tiny.spot.folder / "volumes" / "web" / "mine").open("w"):
-        pid = command.spawn(
-            ["sleep", "60"],
-            env=os.environ,
-            cwd=tiny.spot.folder / "volumes" / "web",
-            log=Path(os.devnull),
-        )
+    data = tiny.spot.folder / "volumes" / "web" / "mine"
+    data.touch()
+    reads = ["sh", "-c", 'exec sleep 60 < "$0"', str(data)]  # like a backup
+    pid = command.spawn(reads, env=os.environ, cwd=Path("/"), log=Path(os.devnull))
+    try:
+        wait_until(lambda: Look(bool(processes.using(data.parent)), ""), timeout=5)
         with pytest.raises(NotEvaluated, match="another program uses the app's volumes") as caught:
             tiny.down()
+    finally:
+        os.kill(pid, signal.SIGKILL)
 
     assert f"sleep ({pid})" in caught.value.why
+
+
+def test_what_has_left_its_group_and_environment_is_ended_all_the_same(tiny: TinyApp) -> None:
+    """Nothing names it any more, but it lives in the app's folder."""
+    tiny.up()
+    home = tiny.spot.folder / "volumes" / "web"
+    pid = command.spawn(["sleep", "60"], env={}, cwd=home, log=Path(os.devnull))
+
+    tiny.down()
+
+    assert 0 > (command.exit_code(pid) or 0)
+    assert [] == tiny.engine.leftovers(tiny.spot)
 
 
 def test_secrets_are_made_once_and_kept(tiny: TinyApp) -> None:

@@ -62,8 +62,8 @@ def test_an_app_that_runs_without_a_journal_is_ended_too(haunt: Haunt) -> None:
 
     done = again(haunt)
 
-    assert ["restore of run an unknown run was cut short: restored"] == [
-        line.rpartition(" the ")[0] for line in done
+    assert ["ended a running app", "restore of run an unknown run was cut short: restored"] == [
+        line.partition(" the known-good")[0] for line in done
     ]
     haunt.check_known_good()
 

@@ -66,6 +66,8 @@ FULL = replace(
 
 KEYS = [
     "format",
+    "evidence",
+    "kept",
     "run_id",
     "session",
     "recipe",

@@ -5,6 +5,7 @@ Nothing here waits; each call moves the app one step and says what is still miss
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -208,6 +209,17 @@ def stop_wave(records: Records) -> list[str]:
         if record.service not in needed:
             records.ask_to_stop(record)
     return [record.service for record in present]
+
+
+def end_strays(folder: Path) -> list[str]:
+    """Kill what lives in an app's folder although no service of it is left; return what it is.
+
+    It has left its process group and perhaps its environment: a container would have kept it.
+    """
+    strays = processes.living_in(folder)
+    for stray in strays:
+        processes.signal_process(stray, signal.SIGKILL)
+    return [processes.describe([stray.pid]) for stray in strays]
 
 
 def finish_stop(records: Records, record: OwnerRecord) -> None:

@@ -11,7 +11,7 @@ from pytest_warmci.clients.waiting import Look, WaitedTooLong, wait_until
 from pytest_warmci.engines.process import boot, keys
 from pytest_warmci.engines.process.addresses import provide_address
 from pytest_warmci.engines.process.checks import check_machine, check_path, check_user_namespaces
-from pytest_warmci.engines.process.conduct import Conductor, stop_wave
+from pytest_warmci.engines.process.conduct import Conductor, end_strays, stop_wave
 from pytest_warmci.engines.process.plan import running_as_root
 from pytest_warmci.engines.process.provision import Provision
 from pytest_warmci.engines.process.records import KEY, OwnerRecord, Records
@@ -88,7 +88,7 @@ class ProcessEngine:
         records = Records(app.folder)
 
         def look() -> Look:
-            left = stop_wave(records)
+            left = stop_wave(records) or end_strays(app.folder)
             return Look(not left, f"still running: {', '.join(left)}")
 
         try:
@@ -177,7 +177,8 @@ class ProcessEngine:
     def leftovers(self, app: AppPlace) -> list[str]:
         """List services and processes of an app that should be gone."""
         found = [f"service {record.service}" for record in Records(app.folder).all()]
-        found += [f"process {each.pid}" for each in processes.using(app.folder)]
+        strays = [each.pid for each in processes.living_in(app.folder)]
+        found += [f"process {processes.describe([pid])}" for pid in strays]
         return found
 
     def volumes(self, app: AppPlace) -> Mapping[str, Path]:

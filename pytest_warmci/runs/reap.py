@@ -1,0 +1,152 @@
+"""Removing what dead runs left, and saying why the rest stays.
+
+A run is alive exactly while its kernel lock is held; age proves nothing. The one thing that goes
+by the clock is an app that was kept for a person to look at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pytest_warmci.clients.files import sweep_garbage
+from pytest_warmci.clients.locks import Holder, describe, hold, holder
+from pytest_warmci.errors import LockBusy, StateDamaged, WarmciError
+from pytest_warmci.naming import canonical_recipe
+from pytest_warmci.protocols import Engine
+from pytest_warmci.runs.place import Place
+from pytest_warmci.runs.recover import STOP_SECONDS, recover_canonical, remove_app
+from pytest_warmci.store.journal import Journal
+from pytest_warmci.store.kept import KeptApp, read_kept
+from pytest_warmci.store.state import StateDirectory
+
+Outcome = Literal["removed", "restored", "kept", "failed"]
+
+_NEVER = ("warm-", "live-")
+"""How the domains of apps begin that are nobody's leftovers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reaped:
+    """What became of one app (in a dry run: what would), and why."""
+
+    domain: str
+    outcome: Outcome
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.outcome} {self.domain}: {self.why}"
+
+
+def reap_apps(state: StateDirectory, engine: Engine) -> list[str]:
+    """Reap, as the first thing that every run does; return what has changed, one sentence each.
+
+    An app that cannot be removed does not keep another one from being tested: it is told.
+    """
+    return [str(each) for each in reap(state, engine) if each.outcome != "kept"]
+
+
+def reap(
+    state: StateDirectory,
+    engine: Engine,
+    *,
+    dry_run: bool = False,
+    session: str = "reap",
+    only: str = "",
+) -> list[Reaped]:
+    """Remove the throw-away apps of dead runs, and end apps whose time to be looked at is over.
+
+    Args:
+        state: The state directory.
+        engine: What deployed them.
+        dry_run: Only say what would be done.
+        session: Who does it, for journals.
+        only: The domain to reap, also when it is kept for somebody to look at; empty for all.
+
+    Returns:
+        One entry for each app that could have been removed.
+    """
+    found = []
+    for folder in _apps(state, engine):
+        if only in ("", folder.name):
+            one = _reap_one(state, engine, folder, session, dry_run=dry_run, force=bool(only))
+            found += [one] if one is not None else []
+    if not dry_run:
+        _sweep(state)
+    return found
+
+
+def _reap_one(
+    state: StateDirectory,
+    engine: Engine,
+    folder: Path,
+    session: str,
+    *,
+    dry_run: bool,
+    force: bool,
+) -> Reaped | None:
+    domain = folder.name
+    who = Holder(run="reap", mode="reap", why="remove what a dead run left")
+    lock = state.lock(domain)
+    try:
+        kept = read_kept(folder)
+        if domain.startswith(_NEVER) and kept is None:
+            return None
+        if dry_run:
+            held = holder(lock)
+            busy = held is not None
+            why = f"in use by {describe(held)}" if held is not None else ""
+            return Reaped(domain, "kept", why) if busy else _due(folder, kept, force=force)
+        with hold(lock, who=who, limit=0):
+            if not folder.is_dir():
+                return None
+            due = _due(folder, kept, force=force)
+            if due.outcome == "removed":
+                remove_app(engine, Place("", domain, folder), STOP_SECONDS)
+            elif due.outcome == "restored":
+                recipe = canonical_recipe(domain) or ""
+                recover_canonical(state, engine, Place(recipe, domain, folder), session)
+            return due
+    except LockBusy as busy_error:
+        return Reaped(domain, "kept", busy_error.why)
+    except (WarmciError, OSError) as error:
+        text = error.summary if isinstance(error, WarmciError) else str(error)
+        return Reaped(domain, "failed", text)
+
+
+def _due(folder: Path, kept: KeptApp | None, *, force: bool) -> Reaped:
+    """Say what is due for an app that nobody holds."""
+    if kept is not None and not force and not kept.expired(datetime.now(UTC)):
+        return Reaped(folder.name, "kept", f"run {kept.run} keeps it until {kept.until}")
+    why = (
+        "a dead run had left it" if kept is None else f"run {kept.run} kept it until {kept.until}"
+    )
+    with suppress(StateDamaged):
+        begun = Journal(folder).read()
+        if kept is None and begun is not None:
+            why = f"run {begun.get('run')} died, it had begun {begun.get('begun')}"
+    return Reaped(folder.name, "restored" if folder.name.startswith(_NEVER) else "removed", why)
+
+
+def _apps(state: StateDirectory, engine: Engine) -> Iterator[Path]:
+    apps = state.apps(engine.name)
+    for folder in sorted(apps.iterdir()) if apps.is_dir() else []:
+        if not folder.name.startswith(".") and folder.is_dir():
+            yield folder
+
+
+def _sweep(state: StateDirectory) -> None:
+    """Delete unfinished files of dead processes, wherever a run writes."""
+    tops = [state.root, state.locks, state.runs, state.sessions, state.alerts]
+    for group in (state.root / "apps", state.root / "canonicals"):
+        tops += sorted(group.iterdir()) if group.is_dir() else []
+    for run in state.runs.iterdir():
+        if not (run / "result.json").exists():  # it did not come to its end
+            tops.append(run)
+    for top in tops:
+        with suppress(OSError):
+            sweep_garbage(top)

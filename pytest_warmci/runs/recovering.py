@@ -1,0 +1,124 @@
+"""Recovery of many apps: by hand, and by whoever outlives the runs of a session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from pytest_warmci.clients.locks import Holder, hold
+from pytest_warmci.engines.process.engine import ProcessEngine
+from pytest_warmci.errors import InputError, LockBusy, WarmciError
+from pytest_warmci.naming import canonical_domain, canonical_recipe, is_recipe_name
+from pytest_warmci.protocols import Engine, Progress
+from pytest_warmci.runs import recover
+from pytest_warmci.runs.place import Place
+from pytest_warmci.runs.reap import reap
+from pytest_warmci.store.journal import Journal
+from pytest_warmci.store.kept import read_kept
+from pytest_warmci.store.registry import Registry
+from pytest_warmci.store.state import StateDirectory
+
+Outcome = Literal["nothing to do", "recovered", "busy", "failed"]
+
+_WHY: Final = "recover what a dead run left"
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What became of one app: `done` has one sentence for each thing that was done."""
+
+    domain: str
+    outcome: Outcome
+    done: tuple[str, ...]
+
+
+def keeper(state: StateDirectory, progress: Progress) -> Engine:
+    """Return an engine for ending, removing and restoring apps, which needs nothing of a recipe."""
+    return ProcessEngine(state.root, state.cache, progress)
+
+
+def recover_session(state: StateDirectory, engine: Engine, session: str) -> list[str]:
+    """Recover what the dead runs of a session left; those that live hold their locks.
+
+    Returns:
+        What was done, one sentence each.
+    """
+    done: list[str] = []
+    for place in _places(state, engine):
+        try:
+            begun, kept = Journal(place.folder).read(), read_kept(place.folder)
+        except WarmciError:
+            continue  # whose it is cannot be known; the next run of that recipe says so
+        if begun is None or begun.get("session") != session or kept is not None:
+            continue
+        found = recover_one(state, engine, place, session, limit=0)
+        done += [f"{place.domain}: {text}" for text in found.done]
+    return done
+
+
+def recover_one(
+    state: StateDirectory,
+    engine: Engine,
+    place: Place,
+    session: str,
+    *,
+    limit: float,
+    on_wait: Callable[[str], None] | None = None,
+) -> Recovered:
+    """Recover one app under its lock: a canonical is put back, any other one removed.
+
+    Args:
+        state: The state directory.
+        engine: What deployed it.
+        place: The app.
+        session: Who does it, for journals.
+        limit: Seconds to wait for the app's lock.
+        on_wait: Told who holds it.
+    """
+    if canonical_recipe(place.domain) is None:
+        gone = reap(state, engine, session=session, only=place.domain)
+        outcomes: dict[str, Outcome] = {"kept": "busy", "failed": "failed"}
+        outcome = outcomes.get(gone[0].outcome, "recovered") if gone else "nothing to do"
+        return Recovered(place.domain, outcome, tuple(str(each) for each in gone))
+    who = Holder(run="recover", mode="recover", why=_WHY)
+    try:
+        with hold(state.lock(place.domain), who=who, limit=limit, on_wait=on_wait):
+            done = recover.recover_canonical(state, engine, place, session)
+            entry = Registry(state).find(engine.name, place.recipe)
+            if entry is not None:
+                done += recover.ensure_known_good(state, place, entry)[1]
+    except LockBusy as busy:
+        return Recovered(place.domain, "busy", (busy.why,))
+    except WarmciError as error:
+        return Recovered(place.domain, "failed", (str(error),))
+    return Recovered(place.domain, "recovered" if done else "nothing to do", tuple(done))
+
+
+def find_places(state: StateDirectory, engine: Engine, app: str | None) -> list[Place]:
+    """Return the app that is named by its recipe (then it is the canonical) or domain, or all.
+
+    Raises:
+        InputError: There is no such app.
+    """
+    places = list(_places(state, engine))
+    if app is None:
+        return places
+    domain = canonical_domain(app) if is_recipe_name(app) else app
+    found = [place for place in places if place.domain == domain]
+    if not found:
+        names = ", ".join(place.domain for place in places)
+        raise InputError(
+            f"there is no app '{app}'",
+            where=str(state.apps(engine.name)),
+            why=f"there are: {names}" if names else "there is none at all",
+            remedy="name a recipe or a domain, or leave it out",
+        )
+    return found
+
+
+def _places(state: StateDirectory, engine: Engine) -> Iterator[Place]:
+    apps = state.apps(engine.name)
+    for folder in sorted(apps.iterdir()) if apps.is_dir() else []:
+        if folder.is_dir() and not folder.name.startswith((".", "live-")):
+            yield Place(canonical_recipe(folder.name) or "", folder.name, folder)
