@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -37,6 +37,10 @@ class Reaped:
     domain: str
     outcome: Outcome
     why: str
+
+    def to_json(self) -> dict[str, str]:
+        """Return it as plain data."""
+        return asdict(self)
 
     def __str__(self) -> str:
         return f"{self.outcome} {self.domain}: {self.why}"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
 
 from pytest_warmci.clients.locks import Holder, hold
 from pytest_warmci.engines.process.engine import ProcessEngine
@@ -31,6 +32,10 @@ class Recovered:
     domain: str
     outcome: Outcome
     done: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {**asdict(self), "done": list(self.done)}
 
 
 def keeper(state: StateDirectory, progress: Progress) -> Engine:
@@ -122,3 +127,32 @@ def _places(state: StateDirectory, engine: Engine) -> Iterator[Place]:
     for folder in sorted(apps.iterdir()) if apps.is_dir() else []:
         if folder.is_dir() and not folder.name.startswith((".", "live-")):
             yield Place(canonical_recipe(folder.name) or "", folder.name, folder)
+
+
+def recover_all(
+    state: StateDirectory,
+    engine: Engine,
+    app: str | None,
+    *,
+    limit: float,
+    on_wait: Callable[[str], None] | None = None,
+) -> Iterator[Recovered]:
+    """Recover one app, or all of them but those that somebody looks at.
+
+    Args:
+        state: The state directory.
+        engine: What deployed them.
+        app: A recipe (its canonical) or a domain; None for all.
+        limit: Seconds to wait for each app that is in use.
+        on_wait: Told who holds one.
+
+    Raises:
+        InputError: There is no such app.
+    """
+    for place in find_places(state, engine, app):
+        kept = read_kept(place.folder)
+        if app is None and kept is not None and not kept.expired(datetime.now(UTC)):
+            why = f"run {kept.run} keeps it until {kept.until}; name it to end it now"
+            yield Recovered(place.domain, "nothing to do", (why,))
+        else:
+            yield recover_one(state, engine, place, "recover", limit=limit, on_wait=on_wait)
