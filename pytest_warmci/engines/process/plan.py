@@ -227,9 +227,7 @@ def _plan_service(
     }
     prefix = UNPRIVILEGED if own.run_as == "unprivileged" and around.as_root else ()
     stood = {word: fill(value) for word, value in own.stand_ins.arguments.items()}
-    words = (
-        stood[word] if word in stood else replace(word) for word in _words(service, own)
-    )
+    words = (stood[word] if word in stood else replace(word) for word in _words(service, own))
     argv = (*prefix, *words)
     files = {
         _config_file(scratch, mount): (
