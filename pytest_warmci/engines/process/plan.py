@@ -62,7 +62,8 @@ class Surroundings:
     """What a plan needs to know of the app and the machine.
 
     `installs` maps a service to the key of its prepared install, `launchers` is the digest of
-    the recipe's launchers, `java_home` the runtime's home, `as_root` tells whether we are uid 0.
+    the recipe's launchers, `runtimes` maps a runtime's name to what it adds to the environment,
+    `as_root` tells whether we are uid 0.
     """
 
     folder: Path
@@ -70,7 +71,7 @@ class Surroundings:
     address: Address
     installs: Mapping[str, str]
     launchers: str
-    java_home: Path | None
+    runtimes: Mapping[str, Mapping[str, str]]
     as_root: bool
 
 
@@ -102,6 +103,14 @@ def _check_stand_ins(service: Service, config: ServiceConfig) -> None:
             raise EngineCannotSee(
                 f"services.{service.name}.environment.{variable} is {_quoted(text)},"
                 f" the stand-in in process.yml is for {_quoted(stand_in.text)}",
+                remedy="write a stand-in for the new text, or use another engine",
+            )
+    words = _words(service, config)
+    for word in config.stand_ins.arguments:
+        if word not in words:
+            raise EngineCannotSee(
+                f"services.{service.name} runs {' '.join(words)!r},"
+                f" the stand-in in process.yml is for its argument {word!r}",
                 remedy="write a stand-in for the new text, or use another engine",
             )
     wanted = config.stand_ins.healthcheck
@@ -153,12 +162,9 @@ def bin_folder(folder: Path, service: str) -> Path:
     return folder / "run" / service / "bin"
 
 
-def base_environment(java_home: Path | None, programs: Path) -> dict[str, str]:
+def base_environment(runtime: Mapping[str, str], programs: Path) -> dict[str, str]:
     """Return what every process gets besides its service's own environment."""
-    base = {"PATH": f"{programs}:/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
-    if java_home is not None:
-        base["WARMCI_JAVA_HOME"] = str(java_home)
-    return base
+    return {"PATH": f"{programs}:/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", **runtime}
 
 
 def service_address(stack: Stack, name: str, config: ProcessConfig, address: Address) -> str:
@@ -207,7 +213,8 @@ def _plan_service(
     merged = {**own.environment, **service.environment}
     environment = {
         **base_environment(
-            around.java_home if own.runtime else None, bin_folder(around.folder, service.name)
+            around.runtimes[own.runtime] if own.runtime else {},
+            bin_folder(around.folder, service.name),
         ),
         "HOME": str(scratch / "home"),
         "TMPDIR": str(scratch / "tmp"),
@@ -219,11 +226,9 @@ def _plan_service(
         "WARMCI_SCRATCH": str(scratch / "tmp"),
     }
     prefix = UNPRIVILEGED if own.run_as == "unprivileged" and around.as_root else ()
-    entrypoint = service.entrypoint if service.entrypoint is not None else tuple(own.entrypoint)
-    # As in Docker, an entrypoint of the compose file drops the image's own command.
-    default = tuple(own.command) if service.entrypoint is None else ()
-    words = (*entrypoint, *(service.command if service.command is not None else default))
-    argv = (*prefix, *(replace(word) for word in words))
+    stood = {word: fill(value) for word, value in own.stand_ins.arguments.items()}
+    words = (stood[word] if word in stood else replace(word) for word in _words(service, own))
+    argv = (*prefix, *words)
     files = {
         _config_file(scratch, mount): (
             replace(stack.configs[mount.name][1].decode("utf-8", "surrogateescape")).encode(
@@ -266,6 +271,14 @@ def _plan_service(
         port=around.address.port if served else None,
         key=hashlib.sha256(json.dumps(shaped).encode()).hexdigest()[:20],
     )
+
+
+def _words(service: Service, own: ServiceConfig) -> tuple[str, ...]:
+    """Return the entrypoint and the command that a container would run."""
+    entrypoint = service.entrypoint if service.entrypoint is not None else tuple(own.entrypoint)
+    # As in Docker, an entrypoint of the compose file drops the image's own command.
+    default = tuple(own.command) if service.entrypoint is None else ()
+    return (*entrypoint, *(service.command if service.command is not None else default))
 
 
 def _mounts(stack: Stack, service: Service, around: Surroundings, scratch: Path) -> dict[str, str]:

