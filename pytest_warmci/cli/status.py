@@ -119,10 +119,10 @@ def _print_alerts(out: Console, found: Status) -> None:
         since = f" ({_age(str(alert['time']))} ago{times})" if alert.get("time") else ""
         out.print(f"ALERT {kind}: {alert.get('subject', '')}{since}", style="bold red")
         for name, value in facts.items():
-            if name not in ("do", "count", "last_seen"):
+            if name not in ("do", "count", "since", "last_seen"):
                 out.print(f"  {name}: {value}")
         if facts.get("do"):
-            out.print(f"  do:  {facts['do']}")
+            out.print(f"  do: {facts['do']}")
 
 
 def _age(since: str) -> str:

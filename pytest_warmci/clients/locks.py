@@ -121,6 +121,19 @@ def holder(path: Path) -> dict[str, Any] | None:
         os.close(descriptor)
 
 
+def check(path: Path) -> None:
+    """Make sure that the file system of a file, which is there, can lock.
+
+    Raises:
+        UsageError: It cannot.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _try(descriptor, fcntl.LOCK_SH)
+    finally:
+        os.close(descriptor)
+
+
 def describe(record: dict[str, Any]) -> str:
     """Return a holder's record in words: `run 1a2b3c (cold, pid 77, since 12:00:03)`."""
     if not record:

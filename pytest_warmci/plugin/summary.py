@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -130,6 +130,31 @@ class Summary:
                 xml.add_global_property("warmci.engine", settings.engine.value)
                 xml.add_global_property("warmci.session", settings.session)
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self) -> None:
+        """Record the session before it runs anything: if it is killed, that much is known."""
+        distributed = bool(getattr(self._config.option, "tx", None))
+        if (self._recipes or distributed) and not self._config.option.collectonly:
+            with contextlib.suppress(WarmciError, OSError):
+                self._record(self._recipes)
+
+    def _record(
+        self, missing: Collection[str], results: Collection[Result] = (), status: int | None = None
+    ) -> None:
+        record = Session(
+            id=self._runs.settings.session,
+            started=self._started,
+            argv=tuple(sys.argv),
+            finished=None if status is None else utc_now(),
+            runs=tuple(each.run_id for each in results),
+            verdicts={each.run_id: each.verdict for each in results},
+            exit_status=status,
+            without_result=tuple(sorted(missing)),
+        )
+        path = self._runs.state.session(self._runs.settings.session)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        write_session(path, record)
+
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Decide the exit status and write the session's record; every lane is closed by now."""
         if self._config.option.collectonly:
@@ -174,26 +199,13 @@ class Summary:
                 yield found
 
     def _write(self, session: pytest.Session, results: list[Result], missing: set[str]) -> None:
-        settings = self._runs.settings
         without = sorted(missing)
-        record = Session(
-            id=settings.session,
-            started=self._started,
-            argv=tuple(sys.argv),
-            finished=utc_now(),
-            runs=tuple(each.run_id for each in results),
-            verdicts={each.run_id: each.verdict for each in results},
-            exit_status=int(session.exitstatus),
-            without_result=tuple(without),
-        )
-        path = self._runs.state.session(settings.session)
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        write_session(path, record)
+        self._record(missing, results, int(session.exitstatus))
         target = self._config.option.warmci_json
         if target:
             data: dict[str, Any] = {
                 "format": 1,
-                "session": settings.session,
+                "session": self._runs.settings.session,
                 "exit_status": int(session.exitstatus),
                 "without_result": without,
                 "results": [each.to_json() for each in results],

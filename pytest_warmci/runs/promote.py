@@ -163,7 +163,9 @@ def _give_up(run: Run, place: Place, old: KnownGood | None, error: BaseException
             run.state.alerts,
             kind="promotion.failed",
             subject=run.recipe,
-            facts={"version": run.plan.head.version, "why": _summary(error)},
+            what=f"{run.plan.head.version} was green but could not be promoted: {_summary(error)}",
+            where=place.domain,
+            facts={"run": run.id},
             remedy="look at the run's logs; the old known-good stands",
         )
     run.notes += recover.recover_canonical(run.state, run.engine, place, run.settings.session)

@@ -5,7 +5,8 @@ It only reads the registry. What heals a known-good lives in `recover` and runs 
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from pytest_warmci.clients import interrupts
 from pytest_warmci.clients.disk import require_free
@@ -13,9 +14,11 @@ from pytest_warmci.clients.files import remove_tree, write_json
 from pytest_warmci.clients.locks import hold
 from pytest_warmci.errors import (
     BaselineRotten,
+    DiskTooSmall,
     NotEvaluated,
     Quarantined,
     RecipeFailed,
+    SnapshotDamaged,
     WarmciError,
 )
 from pytest_warmci.model import FORMAT, KnownGood, Stage
@@ -157,12 +160,31 @@ class QuickTrack:
                 {"format": FORMAT, "run": run.id, "commit": run.plan.head.commit},
             )
         else:
-            with run.phases("restore"):
+            with run.phases("restore"), self._loudly():
                 recover.restore(run.state, self._place, entry)
                 remove_tree(self._place.folder / _KEPT)
         Journal(self._place.folder).end()
         self._open = False
         run.leftovers += run.engine.leftovers(self._place)
+
+    @contextmanager
+    def _loudly(self) -> Iterator[None]:
+        """Raise an alert when the known-good could not be put back, whatever the reason."""
+        try:
+            yield
+        except (OSError, WarmciError) as error:
+            # What is damaged is quarantined, which is loud already; a full disk takes no alert.
+            if not isinstance(error, SnapshotDamaged | DiskTooSmall):
+                raise_alert(
+                    self._run.state.alerts,
+                    kind=recover.RESTORE_FAILED,
+                    subject=self._run.recipe,
+                    what=f"the known-good could not be put back: {error}",
+                    where=self._place.domain,
+                    remedy=f"warmci recover {self._run.recipe}",
+                    facts={"run": self._run.id},
+                )
+            raise
 
     def finish(self) -> None:
         """Read the known-good back, by content, as it is now.
@@ -220,7 +242,9 @@ class QuickTrack:
             self._run.state.alerts,
             kind="baseline.rotten",
             subject=self._run.recipe,
-            facts={"domain": self._place.domain, "why": error.summary},
+            what=f"the known-good itself does not work: {error.summary}",
+            where=self._place.domain,
+            facts={"run": self._run.id},
             remedy=f"warmci seed {self._run.recipe}",
         )
         raise BaselineRotten(

@@ -18,12 +18,14 @@ from pytest_warmci.naming import new_run_id
 from pytest_warmci.protocols import Engine
 from pytest_warmci.runs.place import Place
 from pytest_warmci.store import snapshots
-from pytest_warmci.store.alerts import raise_alert
+from pytest_warmci.store.alerts import raise_alert, settle_alert
 from pytest_warmci.store.journal import Journal
 from pytest_warmci.store.kept import drop_kept
 from pytest_warmci.store.quarantine import clear_quarantine, mark_quarantined
 from pytest_warmci.store.registry import Registry, RegistryWriter
 from pytest_warmci.store.state import StateDirectory
+
+RESTORE_FAILED: Final = "restore.failed"
 
 STOP_SECONDS: Final = 180.0
 """How long a dead run's app may take to stop: nobody asks its recipe.yml."""
@@ -36,7 +38,8 @@ def quarantine(state: StateDirectory, place: Place, reason: str) -> None:
         state.alerts,
         kind="canonical.quarantined",
         subject=place.recipe,
-        facts={"domain": place.domain, "reason": reason},
+        what=f"the canonical is set aside: {reason}",
+        where=place.domain,
         remedy=f"warmci seed {place.recipe}",
     )
 
@@ -72,6 +75,7 @@ def _recover(state: StateDirectory, engine: Engine, place: Place, session: str) 
         done += [f"ended {', '.join(left)}"] if left else []
         done.append(_put_back(state, engine, place, entry, begun))
         drop_kept(place.folder)
+        settle_alert(state.alerts, RESTORE_FAILED, place.recipe)
     snapshots.sweep(place.snapshots, {entry.generation} if entry else set())
     sweep_garbage(place.folder)
     journal.end()
@@ -154,8 +158,9 @@ def _heal(
         state.alerts,
         kind="snapshot.healed",
         subject=place.recipe,
-        facts={"domain": place.domain, "damage": damage.summary},
-        remedy="check the disk: a snapshot had changed by itself",
+        what=f"the snapshot had changed by itself and was taken anew: {damage.summary}",
+        where=str(place.snapshots),
+        remedy="check the disk and the memory of this machine",
     )
     return healed, [f"the snapshot was damaged and was taken anew: {damage.summary}"]
 

@@ -42,7 +42,10 @@ def describe(result: Result, known_good: KnownGood | None, folder: Path) -> list
         lines.append(f"  time       {_seconds(result.seconds)}")
     lines += [f"  note       {note}" for note in result.notes]
     lines += [f"  LEFT OVER  {each}" for each in result.leftovers]
-    lines.append(f"  kept       {folder}")
+    named = ""
+    if result.verdict != "passed" and result.evidence:
+        named = f": {', '.join(result.evidence)}"
+    lines.append(f"  evidence   {folder}{named}")
     return lines
 
 

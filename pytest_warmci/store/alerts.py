@@ -17,7 +17,14 @@ from pytest_warmci.model import FORMAT
 
 
 def raise_alert(
-    alerts_folder: Path, *, kind: str, subject: str, facts: Mapping[str, object], remedy: str
+    alerts_folder: Path,
+    *,
+    kind: str,
+    subject: str,
+    what: str,
+    where: str,
+    remedy: str,
+    facts: Mapping[str, object] | None = None,
 ) -> Path:
     """Write an alert, or count it once more when the same trouble is open already.
 
@@ -25,8 +32,10 @@ def raise_alert(
         alerts_folder: The state directory's `alerts`.
         kind: What happened: "restore-failed", "upgrade-held".
         subject: What it happened to: a recipe or a domain.
-        facts: Details (JSON, no secrets).
+        what: What is wrong, one sentence without a final stop.
+        where: The domain, file or folder concerned.
         remedy: What the reader can do.
+        facts: More details (JSON, no secrets).
 
     Returns:
         The alert's file.
@@ -36,28 +45,41 @@ def raise_alert(
     """
     path = _path(alerts_folder, kind, subject)
     now = utc_now()
-    before = _open_one(path)
-    seen = before.get("data", {})
-    alert = {
+    files.make_folder(alerts_folder)
+
+    def alert(before: Mapping[str, Any]) -> dict[str, Any]:
+        return _event(before, kind, subject, _source(alerts_folder), now) | {
+            "data": {
+                **(facts or {}),
+                "what": what,
+                "where": where,
+                "since": before.get("time") or now,
+                "last_seen": now,
+                "count": int(before.get("data", {}).get("count", 0)) + 1,
+                "do": remedy,
+            }
+        }
+
+    # Of several who see the same trouble at once, one tells it first: it has one id.
+    if not files.create_json(path, alert({})):
+        files.write_json(path, alert(_open_one(path)))
+    return path
+
+
+def _event(
+    before: Mapping[str, Any], kind: str, subject: str, source: str, now: str
+) -> dict[str, Any]:
+    return {
         "specversion": "1.0",
         # The same trouble keeps its id, so that who relays events does not tell it twice.
         "id": before.get("id") or str(uuid.uuid4()),
-        "source": _source(alerts_folder),
+        "source": source,
         "type": f"warmci.{kind}",
         "subject": subject,
         "time": before.get("time") or now,
         "datacontenttype": "application/json",
         "format": FORMAT,
-        "data": {
-            **facts,
-            "do": remedy,
-            "count": int(seen.get("count", 0)) + 1,
-            "last_seen": now,
-        },
     }
-    files.make_folder(alerts_folder)
-    files.write_json(path, alert)
-    return path
 
 
 def open_alerts(alerts_folder: Path) -> list[dict[str, Any]]:

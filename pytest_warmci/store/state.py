@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pytest_warmci.clients import files
+from pytest_warmci.clients import files, locks
 from pytest_warmci.clients.disk import existing_ancestor
 from pytest_warmci.clients.machine import utc_now
 from pytest_warmci.errors import InputError, StateDamaged, UsageError
@@ -26,7 +26,7 @@ canonicals/<engine>/<recipe>.yml  the known-good of a recipe: version, commit an
 apps/<engine>/<domain>/           one app: its volumes, env and secrets, its snapshots under
                                   snapshot/<generation>/, and journal.json while a run changes it
 locks/                            <name>.lock is the lock, <name>.json says who holds it
-runs/<run id>/                    result.json, logs and what else one run left
+runs/<run id>/                    result.json, logs and what else one run left; its lease
 sessions/<id>.json                one pytest session: its runs, their verdicts, its exit status
 live/<app>/                       shared services that are kept running: last good version, holds
 alerts/                           open troubles, one file each; settled ones are in alerts/seen/
@@ -162,6 +162,7 @@ def open_state(root: Path) -> StateDirectory:
     if not (root / "state.json").exists():
         # Of two sessions that start at once one creates it; both read what is there then.
         files.create_json(root / "state.json", record)
+    locks.check(root / "state.json")
     return _read(root)
 
 

@@ -13,7 +13,13 @@ from pytest_warmci.store.state import open_state
 
 def raise_one(folder: Path, subject: str = "keycloak", **facts: object) -> Path:
     return raise_alert(
-        folder, kind="restore-failed", subject=subject, facts=facts, remedy="warmci recover"
+        folder,
+        kind="restore-failed",
+        subject=subject,
+        what="it could not be put back",
+        where="warm-keycloak",
+        facts=facts,
+        remedy="warmci recover",
     )
 
 
@@ -29,9 +35,15 @@ def test_it_is_a_cloud_event(tmp_path: Path) -> None:
     assert f"pytest-warmci/{state.uuid}" == event["source"]
     assert event["id"]
     assert event["time"].endswith("Z")
-    assert {"why": "disk", "do": "warmci recover", "count": 1, "last_seen": event["time"]} == (
-        event["data"]
-    )
+    assert {
+        "why": "disk",
+        "what": "it could not be put back",
+        "where": "warm-keycloak",
+        "since": event["time"],
+        "last_seen": event["time"],
+        "count": 1,
+        "do": "warmci recover",
+    } == event["data"]
     assert all(name.isalnum() and name.islower() for name in event)
 
 

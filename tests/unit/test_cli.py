@@ -49,13 +49,13 @@ def test_help_says_what_there_is() -> None:
     """Verbs, the state directory, and every exit code."""
     text = warmci("--help").stdout
 
-    for word in ("doctor", "seed", "status", "--state", "WARMCI_STATE"):
+    for word in ("doctor", "reap", "recover", "seed", "status", "--state", "WARMCI_STATE"):
         assert word in text
     for code, meaning in (("0", "done"), ("1", "failed"), ("2", "usage"), ("75", "not evaluated")):
         assert re.search(rf"^ +{code} +.*{meaning}", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("verb", ["doctor", "seed", "status"])
+@pytest.mark.parametrize("verb", ["doctor", "reap", "recover", "seed", "status"])
 def test_every_verb_has_json_state_and_help(verb: str) -> None:
     """The same options everywhere."""
     done = warmci(verb, "--help")
@@ -219,7 +219,13 @@ def test_status_is_a_table(here: Path) -> None:
     )
     for _ in range(2):
         raise_alert(
-            state.alerts, kind="baseline.rotten", subject="miniapp", facts={"n": 1}, remedy="run x"
+            state.alerts,
+            kind="baseline.rotten",
+            subject="miniapp",
+            what="it does not work",
+            where=DOMAIN,
+            facts={"n": 1},
+            remedy="run x",
         )
 
     with hold(state.lock(DOMAIN), who=Holder("77aa77", "quick", "quick run"), limit=0):
@@ -238,7 +244,8 @@ def test_status_is_a_table(here: Path) -> None:
     ):
         assert text in done.stdout
     assert re.search(
-        r"ALERT baseline\.rotten: miniapp \(\d+ s ago, 2 times\)\n  n: 1\n  do:  run x\n",
+        r"ALERT baseline\.rotten: miniapp \(\d+ s ago, 2 times\)\n  n: 1\n  what: it does not work\n"
+        rf"  where: {re.escape(DOMAIN)}\n  do: run x\n",
         done.stdout,
     )
     assert "\x1b" not in done.stdout
@@ -295,4 +302,6 @@ def test_the_installed_command_is_quick_and_clean(here: Path) -> None:
 def test_the_entry_point_is_a_command() -> None:
     """`warmci` calls it without arguments."""
     assert isinstance(main, click.Group)
-    assert ["doctor", "seed", "status"] == main.list_commands(click.Context(main))
+    assert ["doctor", "reap", "recover", "seed", "status"] == main.list_commands(
+        click.Context(main)
+    )

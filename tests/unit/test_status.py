@@ -252,7 +252,7 @@ def test_one_recipe(state: StateDirectory) -> None:
     put_known_good(state.root)
     put_known_good(state.root, recipe="other")
     for subject in ("miniapp", DOMAIN, "other"):
-        raise_alert(state.alerts, kind="k", subject=subject, facts={}, remedy="r")
+        raise_alert(state.alerts, kind="k", subject=subject, what="w", where="here", remedy="r")
 
     found = look(setting(state.root), "miniapp")
 

@@ -76,7 +76,7 @@ def test_a_quick_pass() -> None:
         "  known-good digest before 111111111111 = after 111111111111",
         "  authority  none: quick is advisory",
         "  time       12.3 s, the last cold run took 1 min 2 s (0.20 x)",
-        "  kept       /runs/1a2b3c",
+        "  evidence   /runs/1a2b3c",
     ] == lines(RESULT)
 
 
