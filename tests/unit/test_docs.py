@@ -152,6 +152,12 @@ def test_states_that_status_shows() -> None:
     assert set(typing.get_args(status.State)) == set(names(reference("cli"), "States"))
 
 
+def test_states_of_a_run() -> None:
+    from pytest_warmci.runs import past
+
+    assert set(typing.get_args(past.RunState)) == set(names(reference("cli"), "States of a run"))
+
+
 # -- what tests see -------------------------------------------------------------------------
 
 
