@@ -26,7 +26,7 @@ seed ends with the exit status of its pytest run, and with 75 where a green
 run could not promote.
 """
 
-_COMMANDS: Final = ("doctor", "runs", "seed", "status")
+_COMMANDS: Final = ("doctor", "logs", "runs", "seed", "status")
 
 
 class Commands(click.Group):
