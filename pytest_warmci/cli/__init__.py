@@ -21,12 +21,13 @@ Exit codes:
   0   done; doctor: nothing is missing
   1   the recipe failed
   2   wrong usage or input, or interrupted
+  5   plan: nothing to upgrade
   75  not evaluated, or not possible here
 seed ends with the exit status of its pytest run, and with 75 where a green
 run could not promote.
 """
 
-_COMMANDS: Final = ("doctor", "logs", "runs", "seed", "status")
+_COMMANDS: Final = ("doctor", "logs", "plan", "runs", "seed", "status")
 
 
 class Commands(click.Group):

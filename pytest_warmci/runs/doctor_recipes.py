@@ -56,7 +56,7 @@ def _process(folder: Path) -> Check:
 
 def _witness(folder: Path) -> Check:
     name = f"{folder.name}: witness.py"
-    with _no_bytecode():
+    with no_bytecode():
         found = find_witness(folder)
     if found is None:
         remedy = "write witness.py with plant(app) -> dict and check(app, planted) -> int"
@@ -98,7 +98,7 @@ def _head(enrolment: Enrolment, head: str, cache: Path) -> Check:
 
 
 @contextmanager
-def _no_bytecode() -> Iterator[None]:
+def no_bytecode() -> Iterator[None]:
     """Import without leaving a __pycache__ in the recipe's folder."""
     before = sys.dont_write_bytecode
     sys.dont_write_bytecode = True
