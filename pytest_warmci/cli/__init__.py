@@ -24,10 +24,10 @@ Exit codes:
   5   plan: nothing to upgrade
   75  not evaluated, or not possible here
 seed ends with the exit status of its pytest run, and with 75 where a green
-run could not promote.
+run could not promote; shell with that of the program it ran.
 """
 
-_COMMANDS: Final = ("doctor", "logs", "plan", "runs", "seed", "status")
+_COMMANDS: Final = ("doctor", "logs", "plan", "runs", "seed", "shell", "status")
 
 
 class Commands(click.Group):

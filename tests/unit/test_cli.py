@@ -49,13 +49,23 @@ def test_help_says_what_there_is() -> None:
     """Verbs, the state directory, and every exit code."""
     text = warmci("--help").stdout
 
-    for word in ("doctor", "logs", "plan", "runs", "seed", "status", "--state", "WARMCI_STATE"):
+    for word in (
+        "doctor",
+        "logs",
+        "plan",
+        "runs",
+        "seed",
+        "shell",
+        "status",
+        "--state",
+        "WARMCI_STATE",
+    ):
         assert word in text
     for code, meaning in (("0", "done"), ("1", "failed"), ("2", "usage"), ("75", "not evaluated")):
         assert re.search(rf"^ +{code} +.*{meaning}", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("verb", ["doctor", "logs", "plan", "runs", "seed", "status"])
+@pytest.mark.parametrize("verb", ["doctor", "logs", "plan", "runs", "seed", "shell", "status"])
 def test_every_verb_has_json_state_and_help(verb: str) -> None:
     """The same options everywhere."""
     done = warmci(verb, "--help")
@@ -295,6 +305,6 @@ def test_the_installed_command_is_quick_and_clean(here: Path) -> None:
 def test_the_entry_point_is_a_command() -> None:
     """`warmci` calls it without arguments."""
     assert isinstance(main, click.Group)
-    assert ["doctor", "logs", "plan", "runs", "seed", "status"] == main.list_commands(
+    assert ["doctor", "logs", "plan", "runs", "seed", "shell", "status"] == main.list_commands(
         click.Context(main)
     )
