@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pytest_warmci.clients.yamlfile import load
+from pytest_warmci.clients.yamlfile import json_schema, load
 from pytest_warmci.errors import EngineUnavailable, InputError
 
 FILE = "process.yml"
@@ -118,6 +118,11 @@ def read_config(folder: Path) -> ProcessConfig:
         for program, launcher in service.programs.items():
             _check_launcher(path, name, program, launcher)
     return config
+
+
+def process_schema() -> dict[str, Any]:
+    """Return the JSON schema of `process.yml`, for editors."""
+    return json_schema(ProcessConfig, f"{FILE} of pytest-warmci")
 
 
 def _check_launcher(path: Path, service: str, program: str, launcher: str) -> None:
