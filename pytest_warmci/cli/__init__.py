@@ -27,7 +27,7 @@ seed ends with the exit status of its pytest run, and with 75 where a green
 run could not promote; shell with that of the program it ran.
 """
 
-_COMMANDS: Final = ("doctor", "logs", "plan", "runs", "schema", "seed", "shell", "status")
+_COMMANDS: Final = ("doctor", "logs", "new", "plan", "runs", "schema", "seed", "shell", "status")
 
 
 class Commands(click.Group):

@@ -16,6 +16,7 @@ from pytest_warmci.naming import canonical_domain
 from pytest_warmci.recipes.enrolment import is_url, read_enrolment
 from pytest_warmci.recipes.source import open_source
 from pytest_warmci.runs.doctor import Check, made
+from pytest_warmci.runs.enrol_files import STILL_TEMPLATE
 from pytest_warmci.runs.planning import plan_run, sample_stack
 from pytest_warmci.runs.witness import find_witness
 
@@ -61,6 +62,9 @@ def _witness(folder: Path) -> Check:
     if found is None:
         remedy = "write witness.py with plant(app) -> dict and check(app, planted) -> int"
         return Check(name, "warn", "none: no run will become known-good", remedy)
+    if STILL_TEMPLATE in (folder / "witness.py").read_text("utf-8", "replace"):
+        remedy = "write plant(app) -> dict and check(app, planted) -> int in witness.py"
+        return Check(name, "missing", "still the template: no run can pass", remedy)
     return Check(name, "ok", "plants and checks")
 
 

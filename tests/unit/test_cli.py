@@ -65,7 +65,9 @@ def test_help_says_what_there_is() -> None:
         assert re.search(rf"^ +{code} +.*{meaning}", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("verb", ["doctor", "logs", "plan", "runs", "seed", "shell", "status"])
+@pytest.mark.parametrize(
+    "verb", ["doctor", "logs", "new", "plan", "runs", "seed", "shell", "status"]
+)
 def test_every_verb_has_json_state_and_help(verb: str) -> None:
     """The same options everywhere."""
     done = warmci(verb, "--help")
