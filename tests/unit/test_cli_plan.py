@@ -203,8 +203,11 @@ def test_who_would_be_waited_for(state: StateDirectory) -> None:
     assert "  waits for  run 77aa77 (quick, pid " in text
 
 
-def test_nothing_is_changed(here: Path, state: StateDirectory) -> None:
+def test_nothing_is_changed(
+    here: Path, state: StateDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No app, no run, no record, nothing in the recipe's folder; only the cache may grow."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     known_good(state, "1.0.0+1.0")
     before = fingerprint(here)
 
