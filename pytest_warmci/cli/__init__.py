@@ -21,12 +21,25 @@ Exit codes:
   0   done; doctor: nothing is missing
   1   the recipe failed
   2   wrong usage or input, or interrupted
+  5   plan: nothing to upgrade
   75  not evaluated, or not possible here
 seed ends with the exit status of its pytest run, and with 75 where a green
-run could not promote.
+run could not promote; shell with that of the program it ran.
 """
 
-_COMMANDS: Final = ("doctor", "reap", "recover", "seed", "status")
+_COMMANDS: Final = (
+    "doctor",
+    "logs",
+    "new",
+    "plan",
+    "reap",
+    "recover",
+    "runs",
+    "schema",
+    "seed",
+    "shell",
+    "status",
+)
 
 
 class Commands(click.Group):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 from rich.text import Text
 
+from pytest_warmci.cli.completion import complete_recipes
 from pytest_warmci.cli.options import json_option, state_option, state_setting, tests_option
 from pytest_warmci.cli.output import EXIT_NOT_POSSIBLE, console, emit
 from pytest_warmci.errors import WarmciError
@@ -23,7 +24,7 @@ _WIDTH: Final = 26
 
 
 @click.command("doctor")
-@click.argument("recipe", required=False)
+@click.argument("recipe", required=False, shell_complete=complete_recipes)
 @tests_option
 @state_option
 @json_option

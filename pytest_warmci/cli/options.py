@@ -29,9 +29,17 @@ def state_setting() -> Setting[Path]:
     Raises:
         UsageError: The option is empty.
     """
+    return state_of(click.get_current_context())
+
+
+def state_of(context: click.Context) -> Setting[Path]:
+    """Return the state directory of a command, which may still be incomplete.
+
+    Raises:
+        UsageError: The option is empty.
+    """
     from pytest_warmci.runs.location import choose_state
 
-    context = click.get_current_context()
     return choose_state(context.meta.get(_STATE), "--state", Path.cwd())
 
 

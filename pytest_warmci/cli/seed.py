@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pytest_warmci.cli.completion import complete_recipes
 from pytest_warmci.cli.options import json_option, state_option, state_setting, tests_option
 from pytest_warmci.cli.output import Steps, emit, human_size, stdout_on_stderr, tell
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("seed")
-@click.argument("recipe")
+@click.argument("recipe", shell_complete=complete_recipes)
 @click.option(
     "--version",
     metavar="V",

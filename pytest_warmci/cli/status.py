@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pytest_warmci.cli.completion import complete_recipes
 from pytest_warmci.cli.options import json_option, state_option, state_setting
 from pytest_warmci.cli.output import console, emit, human_size
 
@@ -36,7 +37,7 @@ _WORDS: Final = {"none": "no known-good", "in-use": "in use by"}
 
 
 @click.command("status")
-@click.argument("recipe", required=False)
+@click.argument("recipe", required=False, shell_complete=complete_recipes)
 @state_option
 @json_option
 def command(recipe: str | None, *, as_json: bool) -> None:

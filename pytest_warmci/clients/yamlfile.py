@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import pydantic
 import yaml
+from pydantic.json_schema import GenerateJsonSchema
 
 from pytest_warmci.clients import problems
 from pytest_warmci.errors import InputError
@@ -103,6 +104,27 @@ def load(path: Path, model: type[Model]) -> Model:
         return model.model_validate_json(json.dumps(document.data))
     except pydantic.ValidationError as error:
         raise problems.explain(error, model, document.at) from None
+
+
+class _Untitled(GenerateJsonSchema):
+    """Leaves out the titles that pydantic makes of names: an editor shows the names anyway."""
+
+    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 - pydantic's
+        return False
+
+
+def json_schema(model: type[pydantic.BaseModel], title: str) -> dict[str, Any]:
+    """Return the JSON schema of a file that `load` reads into `model`, for editors.
+
+    What a validator in Python checks is not in it: a file that fits may still be refused.
+    """
+    made = model.model_json_schema(schema_generator=_Untitled)
+    definitions: dict[str, dict[str, Any]] = made.pop("$defs", {})
+    for each in (made, *definitions.values()):
+        each.pop("title", None)
+    made.pop("description", None)
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": dialect, "title": title, **made, "$defs": definitions}
 
 
 def load_mapping(

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import pydantic
 
@@ -94,6 +94,11 @@ def read_enrolment(folder: Path) -> Enrolment:
         stop_timeout=content.timeouts.stop,
         requires=content.requires,
     )
+
+
+def recipe_schema() -> dict[str, Any]:
+    """Return the JSON schema of `recipe.yml`, for editors."""
+    return yamlfile.json_schema(_RecipeFile, f"{RECIPE_FILE} of pytest-warmci")
 
 
 def find_enrolments(root: Path) -> list[Path]:

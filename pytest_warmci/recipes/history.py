@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import pydantic
 
@@ -80,6 +80,11 @@ class _Plan:
         shape = hashlib.sha256(f"{self.head}\n{sorted(self.branches.items())}\n".encode())
         shape.update(self.stream)
         return shape.hexdigest()
+
+
+def history_schema() -> dict[str, Any]:
+    """Return the JSON schema of `history.yml`, for editors."""
+    return yamlfile.json_schema(_HistoryFile, f"{HISTORY_FILE} of pytest-warmci")
 
 
 def is_history(folder: Path) -> bool:

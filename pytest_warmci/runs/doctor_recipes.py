@@ -16,6 +16,7 @@ from pytest_warmci.naming import canonical_domain
 from pytest_warmci.recipes.enrolment import is_url, read_enrolment
 from pytest_warmci.recipes.source import open_source
 from pytest_warmci.runs.doctor import Check, made
+from pytest_warmci.runs.enrol_files import STILL_TEMPLATE
 from pytest_warmci.runs.planning import plan_run, sample_stack
 from pytest_warmci.runs.witness import find_witness
 
@@ -56,11 +57,14 @@ def _process(folder: Path) -> Check:
 
 def _witness(folder: Path) -> Check:
     name = f"{folder.name}: witness.py"
-    with _no_bytecode():
+    with no_bytecode():
         found = find_witness(folder)
     if found is None:
         remedy = "write witness.py with plant(app) -> dict and check(app, planted) -> int"
         return Check(name, "warn", "none: no run will become known-good", remedy)
+    if STILL_TEMPLATE in (folder / "witness.py").read_text("utf-8", "replace"):
+        remedy = "write plant(app) -> dict and check(app, planted) -> int in witness.py"
+        return Check(name, "missing", "still the template: no run can pass", remedy)
     return Check(name, "ok", "plants and checks")
 
 
@@ -98,7 +102,7 @@ def _head(enrolment: Enrolment, head: str, cache: Path) -> Check:
 
 
 @contextmanager
-def _no_bytecode() -> Iterator[None]:
+def no_bytecode() -> Iterator[None]:
     """Import without leaving a __pycache__ in the recipe's folder."""
     before = sys.dont_write_bytecode
     sys.dont_write_bytecode = True

@@ -97,7 +97,7 @@ def _plan_quick(
             f"{enrolment.recipe}",
         )
     else:
-        found = _differences(enrolment, source, engine, base, head)
+        found = differences(enrolment, source, engine, base, head)
         skip, obstacle = _judge(found, engine, base)
     return RunPlan(
         enrolment=enrolment,
@@ -149,7 +149,7 @@ def _plan_cold(
         if each.commit != head.commit and source.is_ancestor(each.commit, head.commit)
     ]
     for base in older:
-        found = _differences(enrolment, source, engine, base, head)
+        found = differences(enrolment, source, engine, base, head)
         skip, obstacle = _judge(found, engine, base)
         if not skip:
             return planned(("install", "upgrade"), base, obstacle)
@@ -157,7 +157,7 @@ def _plan_cold(
     return planned(("install",), None, notes=(f"upgrade stage not applicable: {why}",))
 
 
-def _differences(
+def differences(
     enrolment: Enrolment, source: Source, engine: Engine, base: Revision, head: Revision
 ) -> Differences:
     """Compare what two revisions deploy with the `.env` that the base gave the app."""

@@ -177,7 +177,7 @@ class QuickTrack:
             if not isinstance(error, SnapshotDamaged | DiskTooSmall):
                 raise_alert(
                     self._run.state.alerts,
-                    kind=recover.RESTORE_FAILED,
+                    kind="restore.failed",
                     subject=self._run.recipe,
                     what=f"the known-good could not be put back: {error}",
                     where=self._place.domain,

@@ -25,8 +25,6 @@ from pytest_warmci.store.quarantine import clear_quarantine, mark_quarantined
 from pytest_warmci.store.registry import Registry, RegistryWriter
 from pytest_warmci.store.state import StateDirectory
 
-RESTORE_FAILED: Final = "restore.failed"
-
 STOP_SECONDS: Final = 180.0
 """How long a dead run's app may take to stop: nobody asks its recipe.yml."""
 
@@ -75,7 +73,7 @@ def _recover(state: StateDirectory, engine: Engine, place: Place, session: str) 
         done += [f"ended {', '.join(left)}"] if left else []
         done.append(_put_back(state, engine, place, entry, begun))
         drop_kept(place.folder)
-        settle_alert(state.alerts, RESTORE_FAILED, place.recipe)
+        settle_alert(state.alerts, "restore.failed", place.recipe)
     snapshots.sweep(place.snapshots, {entry.generation} if entry else set())
     sweep_garbage(place.folder)
     journal.end()

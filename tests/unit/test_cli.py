@@ -49,13 +49,27 @@ def test_help_says_what_there_is() -> None:
     """Verbs, the state directory, and every exit code."""
     text = warmci("--help").stdout
 
-    for word in ("doctor", "reap", "recover", "seed", "status", "--state", "WARMCI_STATE"):
+    for word in (
+        "doctor",
+        "logs",
+        "plan",
+        "reap",
+        "recover",
+        "runs",
+        "seed",
+        "shell",
+        "status",
+        "--state",
+        "WARMCI_STATE",
+    ):
         assert word in text
     for code, meaning in (("0", "done"), ("1", "failed"), ("2", "usage"), ("75", "not evaluated")):
         assert re.search(rf"^ +{code} +.*{meaning}", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("verb", ["doctor", "reap", "recover", "seed", "status"])
+@pytest.mark.parametrize(
+    "verb", ["doctor", "logs", "new", "plan", "reap", "recover", "runs", "seed", "shell", "status"]
+)
 def test_every_verb_has_json_state_and_help(verb: str) -> None:
     """The same options everywhere."""
     done = warmci(verb, "--help")
@@ -301,7 +315,7 @@ def test_the_installed_command_is_quick_and_clean(here: Path) -> None:
 
 def test_the_entry_point_is_a_command() -> None:
     """`warmci` calls it without arguments."""
+    names = "doctor logs new plan reap recover runs schema seed shell status"
+
     assert isinstance(main, click.Group)
-    assert ["doctor", "reap", "recover", "seed", "status"] == main.list_commands(
-        click.Context(main)
-    )
+    assert names.split() == main.list_commands(click.Context(main))

@@ -74,9 +74,14 @@ def test_ini_keys(parser: pytest.Parser) -> None:
 def test_environment_variables() -> None:
     launched = set().union(*(constants(tree, "WARMCI_[A-Z_]+") for tree in sources("engines")))
     everywhere = set().union(*(constants(tree, "WARMCI_[A-Z_]+") for tree in sources()))
+    shell = ast.parse((PACKAGE / "runs/shell.py").read_text("utf-8"))
+    beside = constants(shell, "WARMCI_[A-Z_]+")
 
     assert launched == set(names(reference("process-yml"), "What a launcher gets"))
-    assert everywhere - launched == set(names(reference("options"), "Environment variables"))
+    assert beside == set(names(reference("cli"), "What the program gets"))
+    assert everywhere - launched - beside == set(
+        names(reference("options"), "Environment variables")
+    )
 
 
 def test_what_is_refused() -> None:
@@ -150,6 +155,12 @@ def test_states_that_status_shows() -> None:
     from pytest_warmci.runs import status
 
     assert set(typing.get_args(status.State)) == set(names(reference("cli"), "States"))
+
+
+def test_states_of_a_run() -> None:
+    from pytest_warmci.runs import past
+
+    assert set(typing.get_args(past.RunState)) == set(names(reference("cli"), "States of a run"))
 
 
 # -- what tests see -------------------------------------------------------------------------

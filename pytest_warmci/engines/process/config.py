@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from pytest_warmci.clients import pypi
-from pytest_warmci.clients.yamlfile import load
+from pytest_warmci.clients.yamlfile import json_schema, load
 from pytest_warmci.errors import EngineUnavailable, InputError
 
 FILE = "process.yml"
@@ -165,6 +165,11 @@ def _check_artifact(path: Path, name: str, service: ServiceConfig) -> None:
             remedy="name a file by its path relative to process.yml",
         )
     read_constraints(path.parent, service)
+
+
+def process_schema() -> dict[str, Any]:
+    """Return the JSON schema of `process.yml`, for editors."""
+    return json_schema(ProcessConfig, f"{FILE} of pytest-warmci")
 
 
 def _check_launcher(path: Path, service: str, program: str, launcher: str) -> None:
