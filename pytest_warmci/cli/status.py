@@ -23,6 +23,7 @@ _COLOURS: Final = {
     "known-good": "green",
     "none": "dim",
     "in-use": "cyan",
+    "kept": "cyan",
     "interrupted": "yellow",
     "quarantined": "red",
     "damaged": "red",

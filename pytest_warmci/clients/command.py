@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shlex
 import shutil
@@ -147,6 +148,14 @@ def spawn(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path) 
         os.close(descriptor)
     _children[child.pid] = child
     return child.pid
+
+
+@atexit.register
+def _let_go() -> None:
+    """Servers outlive us on purpose: Python need not warn that they still run."""
+    for child in _children.values():
+        if child.returncode is None:
+            child.returncode = 0
 
 
 def exit_code(pid: int) -> int | None:

@@ -20,7 +20,7 @@ from pytest_warmci.runs.place import Place
 from pytest_warmci.store import snapshots
 from pytest_warmci.store.alerts import raise_alert, settle_alert
 from pytest_warmci.store.journal import Journal
-from pytest_warmci.store.kept import drop_kept
+from pytest_warmci.store.kept import drop_kept, read_kept
 from pytest_warmci.store.quarantine import clear_quarantine, mark_quarantined
 from pytest_warmci.store.registry import Registry, RegistryWriter
 from pytest_warmci.store.state import StateDirectory
@@ -70,7 +70,11 @@ def _recover(state: StateDirectory, engine: Engine, place: Place, session: str) 
         if begun is None:
             journal.begin("restore", run="recover", session=session)
             begun = {"op": "restore", "run": "an unknown run"}
-        done += [f"ended {', '.join(left)}"] if left else []
+        kept = read_kept(place.folder)
+        if kept is not None:
+            done.append(f"ended the app that run {kept.run} had kept until {kept.until}")
+        elif left:
+            done.append(f"ended {', '.join(left)}")
         done.append(_put_back(state, engine, place, entry, begun))
         drop_kept(place.folder)
         settle_alert(state.alerts, "restore.failed", place.recipe)

@@ -20,13 +20,14 @@ from pytest_warmci.naming import canonical_domain
 from pytest_warmci.settings import Setting
 from pytest_warmci.store.alerts import open_alerts
 from pytest_warmci.store.journal import Journal
+from pytest_warmci.store.kept import read_kept
 from pytest_warmci.store.quarantine import quarantine_reason
 from pytest_warmci.store.registry import Registry
 from pytest_warmci.store.results import Result, read_result
 from pytest_warmci.store.state import StateDirectory, peek_state
 
 State = Literal[
-    "known-good", "none", "damaged", "quarantined", "in-use", "interrupted", "unreadable"
+    "known-good", "none", "damaged", "quarantined", "in-use", "kept", "interrupted", "unreadable"
 ]
 
 _WARM: Final = "warm-"
@@ -192,13 +193,16 @@ def _thing(
             states["quarantined"] = reason
     except StateDamaged as error:
         states["quarantined"] = error.summary
-    held, journal = None, None
+    held, journal, kept = None, None, None
     try:
+        kept = read_kept(folder)
         held, journal = _in_flight(lock, Journal(folder))
     except (OSError, StateDamaged) as error:
         states["unreadable"] = error.summary if isinstance(error, WarmciError) else str(error)
     if held is not None:
         states["in-use"] = describe(held)
+    elif kept is not None:
+        states["kept"] = f"by run {kept.run} until {kept.until}"
     elif journal is not None:
         states["interrupted"] = (
             f"{journal.get('op')} of run {journal.get('run')}, begun {journal.get('begun')}"

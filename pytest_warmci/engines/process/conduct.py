@@ -53,6 +53,8 @@ class Conductor:
 
     def begin(self) -> None:
         """Make what the services need and ask those that differ to stop."""
+        if not self._records.all():
+            remove_tree(self._app.folder / "logs")  # they tell of one run each
         provide_secrets(self._app.folder, self._stack)
         for volume in self._stack.volumes:
             make_folder(self._app.folder / "volumes" / volume)
