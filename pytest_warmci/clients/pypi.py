@@ -24,6 +24,9 @@ from pytest_warmci.errors import (
 )
 
 _PIN = re.compile(r"([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)\s*==\s*([\w.!+-]+)\s*(?:#.*)?", re.ASCII)
+_TROUBLE = re.compile(r"^(?:ERROR|WARNING|The conflict is caused by)", re.MULTILINE)
+"""Where pip stops to tell what it does and begins to tell what is wrong."""
+
 _FETCH_SECONDS = 600.0
 _INSTALL_SECONDS = 300.0
 
@@ -75,7 +78,7 @@ def fetch(requirement: str, pins: Mapping[str, str], folder: Path) -> None:
         constraints = part / "constraints.txt"
         lines = [f"{name}=={version}\n" for name, version in sorted(pins.items())]
         constraints.write_text("".join(lines), "utf-8")
-        words = ["download", "--only-binary", ":all:", "--retries", "2"]
+        words = ["download", "--only-binary", ":all:", "--retries", "2", "--progress-bar", "off"]
         words += ["--constraint", str(constraints), "--dest", str(done), requirement]
         try:
             _pip(words, timeout=_FETCH_SECONDS, cwd=part)
@@ -123,12 +126,14 @@ def _pip(words: Sequence[str], *, timeout: float, cwd: Path) -> None:
             remedy="pip install 'pytest-warmci[process]'",
         )
     verb, *rest = words
-    quiet = ("--quiet", "--no-input", "--disable-pip-version-check")
-    command.run([sys.executable, "-m", "pip", verb, *quiet, *rest], timeout=timeout, cwd=cwd)
+    calm = ("--no-input", "--disable-pip-version-check", "--no-color")
+    command.run([sys.executable, "-m", "pip", verb, *calm, *rest], timeout=timeout, cwd=cwd)
 
 
 def _explained(requirement: str, error: CommandFailed) -> FetchFailed | InputError:
     said = error.why or error.what
+    begin = _TROUBLE.search(said)
+    said = said[begin.start() :] if begin else said
     if "ResolutionImpossible" in said or "conflicting dependencies" in said:
         return InputError(
             "the pins contradict each other, or the distribution itself",

@@ -89,6 +89,7 @@ def check_place(state: Setting[Path]) -> Iterator[Check]:
         ("git", _git),
         ("java", _java),
         ("maven client", _maven),
+        ("pip", _pip),
         ("user namespaces", _namespaces),
         ("state directory", partial(_state, state)),
         ("disk", partial(_disk, root)),
@@ -160,6 +161,12 @@ def _maven() -> Check:
     if importlib.util.find_spec("jgo") is None:
         return Check("maven client", "missing", "jgo is not installed", _install_extra())
     return Check("maven client", "ok", f"jgo {importlib.metadata.version('jgo')}")
+
+
+def _pip() -> Check:
+    if importlib.util.find_spec("pip") is None:
+        return Check("pip", "missing", "pip is not installed", _install_extra())
+    return Check("pip", "ok", f"pip {importlib.metadata.version('pip')}")
 
 
 def _install_extra() -> str:

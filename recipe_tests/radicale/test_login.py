@@ -30,11 +30,12 @@ def test_the_user_logs_in(app: App, dav: Http) -> None:
 
 @pytest.mark.cold
 def test_a_wrong_password_is_refused(app: App, dav: Http) -> None:
-    """Cold only: Radicale lets a guess wait for a second."""
+    """Cold only, as the next one: Radicale lets whoever is refused wait for a second."""
     dav.auth = (app.env["RADICALE_USER"], "not the password")
     assert home(app, dav) == 401
 
 
+@pytest.mark.cold
 def test_one_user_sees_nothing_of_another(dav: Http) -> None:
     """Whoever is logged in has a place of their own and no other."""
     assert dav.request("PROPFIND", "/somebody-else/", headers={"Depth": "0"}).status_code == 403

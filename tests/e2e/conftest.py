@@ -1,36 +1,39 @@
-"""One seeded canonical for all end-to-end tests; each gets a copy of its own."""
+"""One seeded canonical of each recipe for all end-to-end tests; each test gets a copy of its own.
+
+`workshop` is Keycloak, `radicale` is Radicale: the same class, a run of minutes or of seconds.
+"""
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
 
-from pytest_warmci.clients.machine import boot_id
-from tests.e2e.workshop import Outcome, Workshop, copy_state
+from tests.e2e.workshop import KEYCLOAK, RADICALE, Outcome, Workshop, copy_recipe, copy_state, seed
 
 
 @pytest.fixture(scope="session")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workshop, Outcome]:
-    """A state directory that a green cold run of a published version has seeded, and that run."""
-    root = tmp_path_factory.mktemp("e2e") / "seeded"
-    shared = os.environ.get("WARMCI_TEST_CACHE")
-    if shared:  # downloads and prepared installs of an earlier session
-        root.mkdir(mode=0o700)
-        Path(shared).mkdir(mode=0o700, parents=True, exist_ok=True)
-        (root / "cache").symlink_to(shared)
-    workshop = Workshop(root)
-    outcome = workshop.pytest("--warmci-head", "published")
-    assert outcome.status == 0, outcome.text
-    assert boot_id()
-    return workshop, outcome
+    """Keycloak's seeded state directory, and the cold run that seeded it. Look, don't touch."""
+    return seed(tmp_path_factory.mktemp("e2e") / "seeded", KEYCLOAK)
+
+
+@pytest.fixture(scope="session")
+def radicale_seeded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workshop, Outcome]:
+    """Radicale's seeded state directory, and the cold run that seeded it. Look, don't touch."""
+    return seed(tmp_path_factory.mktemp("e2e") / "radicale", RADICALE)
+
+
+@pytest.fixture
+def radicale(radicale_seeded: tuple[Workshop, Outcome], tmp_path: Path) -> Workshop:
+    """A copy of Radicale's seeded state directory."""
+    copy_state(radicale_seeded[0].root, tmp_path / "radicale")
+    return Workshop(tmp_path / "radicale", RADICALE)
 
 
 @pytest.fixture
 def workshop(seeded: tuple[Workshop, Outcome], tmp_path: Path) -> Workshop:
-    """A copy of the seeded state directory."""
+    """A copy of Keycloak's seeded state directory."""
     copy_state(seeded[0].root, tmp_path / "state")
     return Workshop(tmp_path / "state")
 
@@ -46,8 +49,5 @@ def empty(seeded: tuple[Workshop, Outcome], tmp_path: Path) -> Workshop:
 
 @pytest.fixture
 def recipe_copy(workshop: Workshop, tmp_path: Path) -> Path:
-    """A copy of the recipe's folder that a test may change; the workshop runs it."""
-    folder = tmp_path / "recipe_tests" / "keycloak"
-    shutil.copytree(workshop.recipe, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    workshop.recipe = folder
-    return folder
+    """A copy of Keycloak's folder that a test may change; the workshop runs it."""
+    return copy_recipe(workshop, tmp_path)

@@ -93,7 +93,8 @@ def test_an_older_version_does_not_promote_unless_seeded(workshop: Workshop) -> 
 
     assert back.result["promoted"] is True
     assert workshop.known_good.version == "10.6.0+26.5.6"
-    assert workshop.boots_with_witness() == (4, BASE)
+    assert workshop.boots_with_witness() == 4
+    assert workshop.migrated_by() == BASE
 
 
 @pytest.mark.cost(110)

@@ -1,6 +1,7 @@
-"""What the end-to-end tests share: one seeded state directory, copied for each test.
+"""What the end-to-end tests share: a seeded state directory for each recipe, copied for each test.
 
-Nothing here is a fake: sessions are real pytest processes on real servers.
+Nothing here is a fake: sessions are real pytest processes on real servers. The fixtures are in
+conftest.py; a test of something that any recipe shows asks for `radicale`, whose run takes seconds.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from pytest_warmci.store.state import StateDirectory, open_state
 
 ROOT = Path(__file__).parents[2]
 KEYCLOAK = ROOT / "recipe_tests" / "keycloak"
+RADICALE = ROOT / "recipe_tests" / "radicale"
 BASE, SEEDED, HEAD = "26.5.6", "26.6.4", "26.7.3"
 LIMIT = 800.0
 
@@ -54,7 +56,16 @@ class Outcome:
 
 
 class Workshop:
-    """A state directory and the recipe that is run on it."""
+    """A state directory and the recipe that is run on it.
+
+    `pytest` runs a session; `known_good`, `place`, `entry_bytes` and `volumes_digest` read what it
+    left on disk; `boots_with_witness` looks into the data with the app's own eyes, `migrated_by`
+    into Keycloak's database; `processes` finds what still runs.
+
+    Args:
+        state: The state directory; made by the first session.
+        recipe: The recipe's folder.
+    """
 
     def __init__(self, state: Path, recipe: Path = KEYCLOAK) -> None:
         self.root = state
@@ -111,7 +122,7 @@ class Workshop:
     def migrated_by(self) -> str:
         """The newest row of Keycloak's own `migration_model`, read from the stopped database.
 
-        A copy is asked: looking must not change the volume.
+        For Keycloak only. A copy is asked: looking must not change the volume.
         """
         copy = self.root.parent / f"{self.root.name}-look"
         shutil.rmtree(copy, ignore_errors=True)
@@ -128,12 +139,8 @@ class Workshop:
         [version] = re.findall(r'version = "([^"]+)"', done.text)
         return str(version)
 
-    def boots_with_witness(self) -> tuple[int, str]:
-        """Boot the canonical as it lies there, count the witness, and stop it again.
-
-        Returns:
-            How much the witness found, and the version of the schema while it ran.
-        """
+    def boots_with_witness(self) -> int:
+        """Boot the canonical as it lies there, count the witness, and stop it again."""
         enrolment = read_enrolment(self.recipe)
         engine = ProcessEngine(self.recipe, self.state.cache, show)
         witness = find_witness(self.recipe)
@@ -141,10 +148,9 @@ class Workshop:
         place = self.place
         try:
             deployed = bring_up(engine, place, enrolment, place.deployed_stack())
-            found = witness.check(deployed.app, dict(self.known_good.witness))
+            return witness.check(deployed.app, dict(self.known_good.witness))
         finally:
             take_down(engine, place, enrolment)
-        return found, self.migrated_by()
 
     def processes(self) -> list[str]:
         """Command lines of all processes that use this state directory."""
@@ -157,6 +163,40 @@ class Workshop:
             except OSError:
                 continue
         return found
+
+
+def seed(root: Path, recipe: Path) -> tuple[Workshop, Outcome]:
+    """Make a state directory that a green cold run of the newest published version has seeded.
+
+    With `WARMCI_TEST_CACHE` in the environment, downloads and prepared installs are kept there.
+    """
+    shared = os.environ.get("WARMCI_TEST_CACHE")
+    if shared:
+        root.mkdir(mode=0o700)
+        Path(shared).mkdir(mode=0o700, parents=True, exist_ok=True)
+        (root / "cache").symlink_to(shared)
+    workshop = Workshop(root, recipe)
+    outcome = workshop.pytest("--warmci-head", "published")
+    assert outcome.status == 0, outcome.text
+    return workshop, outcome
+
+
+def assert_untouched(workshop: Workshop, entry: bytes) -> None:
+    """The known-good is as it was: its entry, its volumes to the byte, its data to its user."""
+    assert workshop.entry_bytes() == entry
+    assert workshop.volumes_digest() == workshop.known_good.digest
+    assert workshop.boots_with_witness() == workshop.known_good.evidence["witnessed"]
+    assert workshop.processes() == []
+
+
+def assert_rolled_back(workshop: Workshop, outcome: Outcome, entry: bytes) -> None:
+    """A head that did not pass left nothing but its result."""
+    result = outcome.result
+    assert result["mode"] == result["requested_mode"] == "quick"
+    assert result["known_good"]["before"] == result["known_good"]["after"]
+    assert result["promoted"] is False
+    assert result["authority"] is False
+    assert_untouched(workshop, entry)
 
 
 def show(text: str) -> None:
@@ -181,6 +221,14 @@ def copy_state(source: Path, target: Path) -> None:
         else:
             shutil.copy2(path, target / path.name)
     (target / "cache").symlink_to(source / "cache")
+
+
+def copy_recipe(workshop: Workshop, target: Path) -> Path:
+    """Copy the workshop's recipe below `target` and let it run the copy; return its folder."""
+    folder = target / "recipe_tests" / workshop.recipe.name
+    shutil.copytree(workshop.recipe, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    workshop.recipe = folder
+    return folder
 
 
 def write_branch(clone: Path, branch: str, start: str, files: dict[str, str]) -> None:

