@@ -21,7 +21,8 @@ def pytest_warmci_make_engine(
 
     Args:
         config: The session's configuration.
-        recipe_folder: The folder with the recipe's recipe.yml.
+        recipe_folder: The folder with the recipe's recipe.yml; the state directory where apps of
+            dead runs are to be ended and put back, which needs nothing of a recipe.
         cache: Folder for what can be made again.
         progress: Call it with a line of text about work that takes long.
     """

@@ -15,7 +15,7 @@ from pytest_warmci.recipes.source import open_source
 from pytest_warmci.runs.lane import Lane
 from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.planning import RunPlan, plan_run
-from pytest_warmci.runs.recovering import keeper, recover_session
+from pytest_warmci.runs.recovering import recover_session
 from pytest_warmci.runs.run import Run
 from pytest_warmci.runs.witness import WitnessModule, find_witness
 from pytest_warmci.settings import Settings
@@ -131,9 +131,8 @@ class SessionRuns:
 
     def recover(self) -> list[str]:
         """Recover the apps that dead runs of this session left; return what was done."""
-        return recover_session(
-            self.state, keeper(self.state, self.progress), self.settings.session
-        )
+        engine = self._make_engine(self.state.root, self.state.cache)  # no recipe is needed
+        return recover_session(self.state, engine, self.settings.session)
 
     def _new_run(self) -> str:
         """Return an id that no run has. The run itself makes the folder, when it begins."""
