@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -46,12 +47,12 @@ _state = _State()
 def listening(answer: Callable[[], str]) -> Iterator[None]:
     """Turn signals into interruptions during the block; one that is ignored stays ignored.
 
-    Belongs into the main thread, where signals are handled. Does nothing inside itself.
+    Does nothing inside itself, nor in another thread than the main one, where none are handled.
 
     Args:
         answer: Says what goes on, to whoever sends another signal while we are leaving.
     """
-    if _state.answer is not None:
+    if _state.answer is not None or threading.current_thread() is not threading.main_thread():
         yield
         return
     _state.answer = answer

@@ -55,10 +55,12 @@ def test_a_dead_worker_is_not_evaluated(shop: Shop) -> None:
     assert "the worker died; the rest of its recipe was not run" in shop.text()
     assert not [line for line in shop.lines() if "test_more" in line and "PASSED" in line]
     assert 2 == len([call for call in shop.calls("deploy") if "warm-ghost" in call])
+    assert any("was cut short: restored the known-good" in line for line in done.errlines)
+    shop.check_restored()
     (shop.recipe / "test_own.py").unlink()
     again = shop.run("--quick")
     assert 0 == again.ret, shop.text()
-    assert any("was cut short: restored" in note for note in shop.results()[-1]["notes"])
+    assert [] == shop.results()[-1]["notes"]
 
 
 def test_collecting_only_works_with_workers(shop: Shop) -> None:
