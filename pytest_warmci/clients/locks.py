@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import glob
 import os
 import secrets
 import socket
@@ -41,7 +42,7 @@ _open: set[int] = set()
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who takes a lock: run id, mode of that run, and why in a few words.
+    """Who takes a lock: run id (empty: no run's own), its mode, and why in a few words.
 
     `recipe` and `session` say more about the lease of a run; empty for any other lock.
     """
@@ -84,6 +85,8 @@ def hold(
     if shared:
         record = record.with_name(f"{path.stem}~{secrets.token_hex(4)}.json")
     try:
+        if not shared:
+            _sweep_shared(path)
         _record(record, path, who)
         yield
     finally:
@@ -135,7 +138,10 @@ def check(path: Path) -> None:
 
 
 def describe(record: dict[str, Any]) -> str:
-    """Return a holder's record in words: `run 1a2b3c (cold, pid 77, since 12:00:03)`."""
+    """Return a holder's record in words: `run 1a2b3c (cold, pid 77, since 12:00:03)`.
+
+    What belongs to no run is `a process (fetch, pid 77, since 12:00:03)`.
+    """
     if not record:
         return "another process (no record of it)"
     details = [str(record["mode"]), f"pid {record['pid']}"]
@@ -144,7 +150,8 @@ def describe(record: dict[str, Any]) -> str:
     details.append(f"since {_clock_time(str(record['since']))}")
     why = f": {record['why']}" if record["why"] else ""
     more = f" and {record['others']} more" if record.get("others") else ""
-    return f"run {record['run']} ({', '.join(details)}){why}{more}"
+    name = f"run {record['run']}" if record["run"] else "a process"
+    return f"{name} ({', '.join(details)}){why}{more}"
 
 
 class _Wait:
@@ -163,7 +170,8 @@ class _Wait:
         Raises:
             LockBusy: The limit is over.
         """
-        record = _read(_record_path(self._path)) or _shared_holders(self._path)
+        # A killed holder's record may lie beside those of shared ones that live.
+        record = _shared_holders(self._path) or _read(_record_path(self._path))
         waited = time.monotonic() - self._begun
         if waited >= (self._limit if record else max(self._limit, _GRACE)):
             raise LockBusy(
@@ -299,8 +307,7 @@ def _read(place: Path) -> dict[str, Any]:
 
 def _shared_holders(path: Path) -> dict[str, Any]:
     """Return the record of one shared holder whose process is there; empty when there is none."""
-    places = path.parent.glob(f"{path.stem}~*.json")
-    found = [record for place in sorted(places) if (record := _read(place))]
+    found = [record for place in _shared_places(path) if (record := _read(place))]
     alive = [
         record
         for record in found
@@ -308,6 +315,17 @@ def _shared_holders(path: Path) -> dict[str, Any]:
         and record.get("process_start") == process_start(int(record["pid"]))
     ]
     return {**alive[0], "others": len(alive) - 1} if alive else {}
+
+
+def _shared_places(path: Path) -> list[Path]:
+    return sorted(path.parent.glob(f"{glob.escape(path.stem)}~*.json"))
+
+
+def _sweep_shared(path: Path) -> None:
+    """Remove what killed shared holders left; belongs under the exclusive lock, where none lives."""
+    for place in _shared_places(path):
+        with suppress(OSError):
+            place.unlink()
 
 
 def _clock_time(since: str) -> str:

@@ -11,6 +11,11 @@ def utc_now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def utc_exact() -> str:
+    """Return the time as ISO 8601 in UTC, to the microsecond: `2026-01-31T12:00:03.000001Z`."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 def boot_id() -> str:
     """Return what identifies this boot of the machine; empty where the kernel does not say."""
     try:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import functools
 import hashlib
 import re
-import shutil
-import tempfile
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from pytest_warmci.clients import git
-from pytest_warmci.errors import CommandFailed, FetchFailed, LockBusy
+from pytest_warmci.clients.files import make_folder, remove_tree
+from pytest_warmci.clients.locks import Holder, hold
+from pytest_warmci.errors import CommandFailed, FetchFailed
 
 
 def mirror(url: str, cache: Path) -> Path:
@@ -24,12 +19,15 @@ def mirror(url: str, cache: Path) -> Path:
         FetchFailed: The URL does not answer or is no repository.
         LockBusy: Another process has been at it for longer than any fetch takes.
     """
-    sources = cache / "sources"
-    sources.mkdir(parents=True, exist_ok=True)
+    sources, locks = cache / "sources", cache / "locks"
+    make_folder(sources)
+    make_folder(locks)
     name = re.sub(r"[^0-9A-Za-z._-]", "", re.split(r"[/:]", url.rstrip("/"))[-1])
     short = name.removesuffix(".git").lstrip(".")[:40] or "source"
     target = sources / f"{short}-{hashlib.sha256(url.encode()).hexdigest()[:16]}"
-    with _alone(target.with_name(f"{target.name}.lock"), git.NETWORK):
+    # git refuses two fetches at once with an error that explains nothing.
+    who = Holder(run="", mode="fetch", why=short)
+    with hold(locks / f"{target.name}.lock", who=who, limit=git.NETWORK):
         try:
             if target.is_dir():
                 git.Repository(target).fetch_mirror()
@@ -46,30 +44,10 @@ def mirror(url: str, cache: Path) -> Path:
 
 
 def _clone(url: str, target: Path) -> None:
-    building = Path(tempfile.mkdtemp(prefix=".building-", dir=target.parent))
+    building = target.with_name(f".building-{target.name}")
+    remove_tree(building)  # of somebody who died at it
     try:
-        git.clone_mirror(url, building / "repository")
-        (building / "repository").rename(target)
+        git.clone_mirror(url, building)
+        building.rename(target)
     finally:
-        shutil.rmtree(building, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _alone(path: Path, limit: float) -> Iterator[None]:
-    """Hold a lock file: git refuses two fetches at once with an error that explains nothing."""
-    with path.open("w") as stream:
-        take = functools.partial(fcntl.flock, stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        end = time.monotonic() + limit
-        while True:
-            try:
-                take()
-                break
-            except BlockingIOError:
-                if time.monotonic() >= end:
-                    raise LockBusy(
-                        "another process has been fetching this source for too long",
-                        where=str(path),
-                        remedy="wait for it, or end it",
-                    ) from None
-                time.sleep(0.1)
-        yield
+        remove_tree(building)

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from pytest_warmci.clients import interrupts
 from pytest_warmci.clients.disk import require_free
 from pytest_warmci.clients.files import make_folder
-from pytest_warmci.clients.locks import hold
 from pytest_warmci.errors import BaselineRotten, NotEvaluated, RecipeFailed
 from pytest_warmci.model import Stage
 from pytest_warmci.naming import cold_domain
@@ -37,8 +36,7 @@ class ColdTrack:
     def open(self) -> None:
         """Take the app's lock, reap what dead runs left, and see that there is room."""
         run = self._run
-        who = run.holder("cold run")
-        self._held.enter_context(hold(run.state.lock(self._place.domain), who=who, limit=0))
+        self._held.enter_context(run.hold(self._place, "cold run", limit=0))
         with run.phases("recover"):
             run.notes += reap.reap_apps(run.state, run.engine)
             require_free(run.state.root, _ROOM, "a cold run")

@@ -253,6 +253,7 @@ class Lane:
             promotion_reason=why_not,
             tests=self.outcomes.counts,
             phases=run.phases.done,
+            held=run.held,
             leftovers=tuple(run.leftovers),
             evidence=evidence_of(run.folder),
             kept=_kept(run.kept),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from pytest_warmci.clients import interrupts
-from pytest_warmci.clients.locks import hold
 from pytest_warmci.clients.machine import utc_now
 from pytest_warmci.errors import BaselineRotten, NotEvaluated, SnapshotDamaged, WarmciError
 from pytest_warmci.model import FORMAT, KnownGood
@@ -61,12 +60,7 @@ def promote(run: Run, cold_seconds: float) -> str:
         NotEvaluated: The promotion was due and failed; the old known-good is in its place.
     """
     place = run.canonical
-    lock = hold(
-        run.state.lock(place.domain),
-        who=run.holder("promotion"),
-        limit=run.settings.lock_limit.value,
-        on_wait=run.progress,
-    )
+    lock = run.hold(place, "promotion", limit=run.settings.lock_limit.value)
     with ExitStack() as held:
         with interrupts.interruptible():
             held.enter_context(lock)

@@ -11,7 +11,6 @@ from contextlib import ExitStack, contextmanager
 from pytest_warmci.clients import interrupts
 from pytest_warmci.clients.disk import require_free
 from pytest_warmci.clients.files import remove_tree, write_json
-from pytest_warmci.clients.locks import hold
 from pytest_warmci.errors import (
     BaselineRotten,
     DiskTooSmall,
@@ -50,14 +49,8 @@ class QuickTrack:
     def open(self) -> None:
         """Take the canonical's lock, recover, and prove the known-good by content."""
         run, place = self._run, self._place
-        self._held.enter_context(
-            hold(
-                run.state.lock(place.domain),
-                who=run.holder("quick run"),
-                limit=run.settings.lock_limit.value,
-                on_wait=run.progress,
-            )
-        )
+        limit = run.settings.lock_limit.value
+        self._held.enter_context(run.hold(place, "quick run", limit=limit))
         with run.phases("recover"):
             run.notes += reap.reap_apps(run.state, run.engine)
             run.notes += recover.recover_canonical(

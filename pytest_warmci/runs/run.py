@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pytest_warmci.clients.locks import Holder
+from pytest_warmci.clients.locks import Holder, hold
+from pytest_warmci.clients.machine import utc_exact
 from pytest_warmci.errors import RecipeFailed
 from pytest_warmci.model import Revision
 from pytest_warmci.naming import canonical_domain
@@ -18,6 +21,7 @@ from pytest_warmci.runs.planning import RunPlan, sample_stack
 from pytest_warmci.runs.witness import WitnessModule
 from pytest_warmci.settings import Settings
 from pytest_warmci.store.kept import KeptApp
+from pytest_warmci.store.results import Held
 from pytest_warmci.store.state import StateDirectory
 
 
@@ -50,6 +54,7 @@ class Run:
     digest_after: str | None = None
     leftovers: list[str] = field(default_factory=list)
     kept: KeptApp | None = None
+    _held: list[Held] = field(default_factory=list)
 
     @property
     def recipe(self) -> str:
@@ -76,6 +81,28 @@ class Run:
             recipe=self.recipe,
             session=self.settings.session,
         )
+
+    @contextmanager
+    def hold(self, place: Place, why: str, *, limit: float) -> Iterator[None]:
+        """Hold an app's lock for the block, and remember from when to when.
+
+        Raises:
+            LockBusy: Somebody else had it for longer than `limit` seconds.
+        """
+        lock = self.state.lock(place.domain)
+        with hold(lock, who=self.holder(why), limit=limit, on_wait=self.progress):
+            self._held.append(Held(place.domain, utc_exact(), ""))
+            own = len(self._held) - 1
+            try:
+                yield
+            finally:
+                self._held[own] = replace(self._held[own], until=utc_exact())
+
+    @property
+    def held(self) -> tuple[Held, ...]:
+        """The apps whose locks this run has held; for those that it still holds, until now."""
+        now = utc_exact()
+        return tuple(each if each.until else replace(each, until=now) for each in self._held)
 
     def prepare(self, revision: Revision, domain: str) -> None:
         """Fetch and build what deploying a revision needs, so that deploying does not wait for it.

@@ -8,6 +8,7 @@ from pytest_warmci.model import FORMAT
 
 _TEXT: Final = {"type": "string"}
 _NAME: Final = {"type": "string", "minLength": 1}
+_TIME: Final = {"type": "string", "format": "date-time"}
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _SECONDS: Final = {"type": "number", "minimum": 0}
 _MODE: Final = {"enum": ["cold", "quick"]}
@@ -48,7 +49,7 @@ RESULT_SCHEMA: Final[dict[str, Any]] = {
         verdict={"enum": ["passed", "failed", "skipped", "not-evaluated"]},
         reason=_TEXT,
         source=_record(location=_TEXT, head_ref=_TEXT),
-        started={"type": "string", "format": "date-time"},
+        started=_TIME,
         seconds=_SECONDS,
         base=_VERSION,
         head=_VERSION,
@@ -62,11 +63,10 @@ RESULT_SCHEMA: Final[dict[str, Any]] = {
             "type": "array",
             "items": _record(name=_NAME, seconds=_SECONDS, outcome=_NAME),
         },
+        held={"type": "array", "items": _record(domain=_NAME, since=_TIME, until=_TIME)},
         leftovers=_TEXTS,
         evidence=_TEXTS,
-        kept=_or_null(
-            _record(url=_NAME, domain=_NAME, until={"type": "string", "format": "date-time"})
-        ),
+        kept=_or_null(_record(url=_NAME, domain=_NAME, until=_TIME)),
         incomplete_because=_TEXTS,
         notes=_TEXTS,
         canonical_domain={"type": ["string", "null"]},

@@ -70,6 +70,15 @@ class KeptRunning:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """An app whose lock the run held, and from when to when (ISO 8601 in UTC, microseconds)."""
+
+    domain: str
+    since: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """Where the recipe came from: path or URL, and which head was asked for."""
 
@@ -109,6 +118,7 @@ class Result:
     promotion_reason: str = ""
     tests: Counts = Counts()
     phases: tuple[PhaseTime, ...] = ()
+    held: tuple[Held, ...] = ()
     leftovers: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
     kept: KeptRunning | None = None
@@ -119,7 +129,7 @@ class Result:
     def to_json(self) -> dict[str, Any]:
         """Return it as `RESULT_SCHEMA` describes it."""
         record = asdict(self)
-        for name in ("phases", "leftovers", "evidence", "incomplete_because", "notes"):
+        for name in ("phases", "held", "leftovers", "evidence", "incomplete_because", "notes"):
             record[name] = list(record[name])
         return {"format": FORMAT, **record}
 
@@ -145,6 +155,7 @@ class Result:
                     "known_good": KnownGoodDigests(**values["known_good"]),
                     "tests": Counts(**values["tests"]),
                     "phases": tuple(PhaseTime(**phase) for phase in values["phases"]),
+                    "held": tuple(Held(**each) for each in values["held"]),
                     "leftovers": tuple(values["leftovers"]),
                     "evidence": tuple(values["evidence"]),
                     "kept": values["kept"] and KeptRunning(**values["kept"]),

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_warmci.clients import processes
 from pytest_warmci.engines.process import boot
-from pytest_warmci.engines.process.checks import check_path
+from pytest_warmci.engines.process.checks import check_paths
 from pytest_warmci.engines.process.engine import ProcessEngine
 from pytest_warmci.errors import EngineUnavailable, NotEvaluated
 from pytest_warmci.runs.place import Place
@@ -59,15 +59,19 @@ def test_what_was_never_learnt_is_not_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["/srv/my state", "/srv/$HOME", "/srv/a'b", "/srv/ä", "/srv/a;b"])
 def test_a_path_that_a_script_would_have_to_quote_is_refused(path: str) -> None:
     """Container paths are replaced in the recipe's scripts, where nobody quotes them."""
-    with pytest.raises(EngineUnavailable, match="would have to quote") as caught:
-        check_path(Path(path))
+    plain = Path("/srv/plain")
+    with pytest.raises(EngineUnavailable, match="state directory's.*have to quote") as caught:
+        check_paths(plain, Path(path))
+    with pytest.raises(EngineUnavailable, match="recipe folder's.*have to quote") as other:
+        check_paths(Path(path), plain)
 
     assert "--warmci-state" in caught.value.remedy
+    assert "move the checkout" in other.value.remedy
 
 
 def test_a_plain_path_is_fine() -> None:
     """What mktemp and platformdirs make."""
-    check_path(Path("/var/lib/warm-ci/state_1.2+x"))
+    check_paths(Path("/src/recipe_tests/radicale"), Path("/var/lib/warm-ci/state_1.2+x"))
 
 
 def test_a_process_that_runs_another_install_is_no_proof(

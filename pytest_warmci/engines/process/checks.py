@@ -25,17 +25,21 @@ def check_machine() -> None:
         )
 
 
-def check_path(path: Path) -> None:
+def check_paths(recipe_folder: Path, cache: Path) -> None:
     """Raise `EngineUnavailable` when a path could not stand in a shell script as it is.
 
     Container paths are replaced in scripts of the recipe, where nobody quotes them.
     """
-    if not _PLAIN.fullmatch(str(path)):
-        raise EngineUnavailable(
-            "the state directory's path has characters that a shell script would have to quote",
-            where=str(path),
-            remedy="choose a path of letters, digits and ._-+ with --warmci-state",
-        )
+    for what, path, remedy in (
+        ("state directory", cache, "choose {} with --warmci-state"),
+        ("recipe folder", recipe_folder.resolve(), "move the checkout to {}"),
+    ):
+        if not _PLAIN.fullmatch(str(path)):
+            raise EngineUnavailable(
+                f"the {what}'s path has characters that a shell script would have to quote",
+                where=str(path),
+                remedy=remedy.format("a path of letters, digits and ._-+"),
+            )
 
 
 def check_user_namespaces() -> None:

@@ -10,7 +10,7 @@ from pytest_warmci.clients.files import make_folder, remove_tree
 from pytest_warmci.clients.waiting import Look, WaitedTooLong, wait_until
 from pytest_warmci.engines.process import boot, keys
 from pytest_warmci.engines.process.addresses import provide_address
-from pytest_warmci.engines.process.checks import check_machine, check_path, check_user_namespaces
+from pytest_warmci.engines.process.checks import check_machine, check_paths, check_user_namespaces
 from pytest_warmci.engines.process.conduct import Conductor, end_strays, stop_wave
 from pytest_warmci.engines.process.plan import running_as_root
 from pytest_warmci.engines.process.provision import Provision
@@ -40,7 +40,7 @@ class ProcessEngine:
     def check(self) -> None:
         """Raise when this machine cannot run the recipe."""
         check_machine()
-        check_path(self._provision.cache)
+        check_paths(self._provision.recipe_folder, self._provision.cache)
         services = self._provision.config.services.values()
         if running_as_root() and any(each.run_as == "unprivileged" for each in services):
             check_user_namespaces()

@@ -18,6 +18,7 @@ from pathlib import Path
 from pytest_warmci.clients import command
 from pytest_warmci.clients.files import make_folder, remove_tree, write_json
 from pytest_warmci.engines.process.artifacts import Artifact, label
+from pytest_warmci.engines.process.building import alone, part_of, sweep_parts
 from pytest_warmci.engines.process.config import PrepareStep, ServiceConfig
 from pytest_warmci.engines.process.paths import Replacements
 from pytest_warmci.errors import CommandFailed, RecipeFailed
@@ -89,13 +90,27 @@ def provide(
 
     Raises:
         RecipeFailed: A step failed: what the recipe configures cannot be built.
+        LockBusy: Somebody else has been building it for too long.
     """
     folder = cache / "prepared" / key
-    if (folder / "record.json").is_file():
-        return Prepared(key, artifact, folder / "keep")
+    if not (folder / "record.json").is_file():
+        why = f"prepare {label(artifact.coordinate)}"
+        with alone(cache, f"prepared-{key}", why, progress):
+            if not (folder / "record.json").is_file():
+                _build(config, artifact, folder, around, progress)
+    return Prepared(key, artifact, folder / "keep")
+
+
+def _build(
+    config: ServiceConfig,
+    artifact: Artifact,
+    folder: Path,
+    around: Surroundings,
+    progress: Progress,
+) -> None:
     make_folder(folder.parent)
-    part = folder.with_name(f".{key}.{os.getpid()}.part")
-    remove_tree(part)
+    sweep_parts(folder)
+    part = part_of(folder)
     install = part / "install"
     link_tree(artifact.tree, install, config.writable)
     for step in config.prepare:
@@ -109,13 +124,7 @@ def provide(
         shutil.copytree(install / name, kept / str(number), symlinks=True)
     remove_tree(install)
     write_json(part / "record.json", {"format": FORMAT, "coordinate": artifact.coordinate})
-    try:
-        part.rename(folder)
-    except OSError:
-        if not (folder / "record.json").is_file():  # somebody else may have been faster
-            raise
-        remove_tree(part)
-    return Prepared(key, artifact, folder / "keep")
+    part.rename(folder)
 
 
 def install(prepared: Prepared, config: ServiceConfig, target: Path) -> None:
