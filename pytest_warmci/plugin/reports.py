@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from pytest_warmci.errors import BaselineRotten, WarmciError
+from pytest_warmci.errors import BaselineRotten, DiskReadOnly, DiskTooSmall, WarmciError
 from pytest_warmci.plugin.collect import Key
 from pytest_warmci.runs.lane import Blocked, Lane
 
@@ -47,13 +47,17 @@ def _note_failure(
     report: pytest.TestReport,
     error: BaseException | None,
 ) -> None:
-    if isinstance(error, WarmciError):
-        report.longrepr = str(error)
+    ours = _ours(error)
+    if ours:
+        report.longrepr = "\n".join(map(str, ours))
     excused = _says_nothing(error)
     excuse = None if excused else lane.excuse()
     if excuse is not None:
         report.longrepr = f"{excuse}\n\n{report.longrepr}"
         error, excused = excuse, True
+        ours = [excuse]
+    if any(isinstance(each, DiskReadOnly | DiskTooSmall) for each in ours):
+        label(report, cause="disk")
     if not excused and key.phase == "base":
         lane.block(
             key.stage,
@@ -68,6 +72,13 @@ def _note_failure(
         lane.outcomes.note(item.nodeid, "not-evaluated", _reason(item, error))
     else:
         lane.outcomes.note(item.nodeid, "failed", _reason(item, error))
+
+
+def _ours(error: BaseException | None) -> list[WarmciError]:
+    """Return an error, or all of a group, when there is nothing but ours: their text says all."""
+    errors = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
+    found = [each for each in errors if isinstance(each, WarmciError)]
+    return found if len(found) == len(errors) else []
 
 
 def _says_nothing(error: BaseException | None) -> bool:
