@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import pytest
@@ -24,6 +25,12 @@ def labels(report: pytest.TestReport | pytest.CollectReport) -> dict[str, str]:
     """Return the labels of a report: verdict, mode, recipe, as far as there are any."""
     found: dict[str, str] = getattr(report, _LABELS, {})
     return found
+
+
+def cause_of(errors: Sequence[BaseException]) -> str:
+    """Return the label of a cause that many errors may have in common; empty for any other one."""
+    disk = any(isinstance(each, DiskReadOnly | DiskTooSmall) for each in errors)
+    return "disk" if disk else ""
 
 
 def note(
@@ -56,8 +63,7 @@ def _note_failure(
         report.longrepr = f"{excuse}\n\n{report.longrepr}"
         error, excused = excuse, True
         ours = [excuse]
-    if any(isinstance(each, DiskReadOnly | DiskTooSmall) for each in ours):
-        label(report, cause="disk")
+    label(report, cause=cause_of(ours))
     if not excused and key.phase == "base":
         lane.block(
             key.stage,

@@ -14,6 +14,7 @@ import pytest
 from pytest_warmci.clients.files import make_folder, write_json
 from pytest_warmci.clients.machine import utc_now
 from pytest_warmci.errors import StateDamaged, WarmciError
+from pytest_warmci.plugin import reports
 from pytest_warmci.plugin.collect import key_of
 from pytest_warmci.plugin.reports import NOT_EVALUATED, labels
 from pytest_warmci.runs.session import SessionRuns
@@ -36,8 +37,7 @@ class Summary:
         self._runs = runs
         self._started = utc_now()
         self._unevaluated: list[tuple[str, str, str]] = []
-        """Item, reason, and the label of a cause that is told once."""
-        self._unwritten: list[str] = []
+        """Item (or what else), reason, and the label of a cause that is told once."""
         self._failed = 0
         self._passed = 0
         self._recipes: set[str] = set()
@@ -191,8 +191,9 @@ class Summary:
             try:
                 write(session, results, missing)
             except (OSError, WarmciError) as error:
-                first = str(error).splitlines()[0]
-                self._unwritten.append(f"{what} could not be written: {first}")
+                said = f"{what} could not be written"
+                if all(said != each for each, *_ in self._unevaluated):
+                    self._unevaluated.append((said, str(error), reports.cause_of([error])))
                 if session.exitstatus in (0, EXIT_NOTHING_RAN):
                     session.exitstatus = EXIT_NOT_EVALUATED
 
@@ -239,8 +240,6 @@ class Summary:
                 text = reason.splitlines()[0] if cause in told else reason
                 told |= {cause} - {""}
                 terminalreporter.write_line(f"{nodeid}\n{_indented(text)}")
-        for text in dict.fromkeys(self._unwritten):
-            terminalreporter.write_line(f"warmci: {text}")
         results = list(self.results())
         for each in results:
             terminalreporter.section(f"warmci {each.recipe}", sep="-")
