@@ -92,6 +92,10 @@ class DiskTooSmall(NotEvaluated):
     """There is not enough free space for what is about to be written."""
 
 
+class DiskReadOnly(NotEvaluated):
+    """A disk takes no writes, perhaps since it broke."""
+
+
 class FetchFailed(NotEvaluated):
     """An artifact could not be had: no network, or nobody has it."""
 

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from pytest_warmci.clients import git, locks, ports, waiting
+from pytest_warmci.clients import files, git, locks, ports, waiting
 from pytest_warmci.engines.process import keys
 from pytest_warmci.errors import EngineUnavailable, InputError, NotEvaluated, RecipeFailed
 from pytest_warmci.model import RunningService, Stack
@@ -224,7 +224,7 @@ class FakeEngine:
         place = app.folder / "address.json"
         if not place.is_file():
             app.folder.mkdir(parents=True, exist_ok=True)
-            place.write_text(json.dumps({"port": ports.choose_port(set())}))
+            files.write_json(place, {"port": ports.choose_port(set())})
         return int(json.loads(place.read_text())["port"])
 
     def _write_running(self, app: AppPlace, stack: Stack, restarted: int) -> None:
@@ -238,7 +238,7 @@ class FakeEngine:
         self._write(app, runs)
 
     def _write(self, app: AppPlace, runs: Mapping[str, object]) -> None:
-        (app.folder / "running.json").write_text(json.dumps(runs))
+        files.write_json(app.folder / "running.json", runs)
 
     def _running(self, app: AppPlace) -> dict[str, Any]:
         place = app.folder / "running.json"

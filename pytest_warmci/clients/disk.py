@@ -1,4 +1,7 @@
-"""Free space: asked for before something is written, and named when it ran out all the same."""
+"""Free space: asked for before something is written, and named when it ran out all the same.
+
+So is a disk that takes no writes: an error turns many a file system read-only.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from pytest_warmci.errors import DiskTooSmall
+from pytest_warmci.errors import DiskReadOnly, DiskTooSmall, NotEvaluated
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
+_LITTLE: Final = 8 * 1024 * 1024
+"""Free bytes below which a disk is full: what fails there may fail for that alone."""
+
+_FEW: Final = 64
+"""Free inodes below which it is full as well."""
+
 _REMEDY: Final = "free some space there; `warmci status` shows what is big"
+_REMEDY_READ_ONLY: Final = "see why it is (`dmesg` tells of a broken disk), make it writable again"
 
 
 def existing_ancestor(path: Path) -> Path:
@@ -69,18 +79,52 @@ def human_size(count: int) -> str:
     return f"{size / 1024:.1f} TiB"
 
 
+def trouble_at(path: Path) -> NotEvaluated | None:
+    """Return what keeps files from being written at `path` now, None when nothing does.
+
+    Raises:
+        OSError: The file system cannot be asked.
+    """
+    found = os.statvfs(existing_ancestor(path))
+    if found.f_flag & os.ST_RDONLY:
+        return _read_only(path, "it is mounted so")
+    free = found.f_bavail * found.f_frsize
+    if free < _LITTLE:
+        return _full(path, f"available {human_size(free)}")
+    if found.f_files and found.f_favail < _FEW:  # some file systems do not count them
+        return _full(path, f"available {human_size(free)}, but only {found.f_favail} inodes")
+    return None
+
+
+def disk_trouble(error: OSError, path: Path) -> NotEvaluated | None:
+    """Return the error about `path` that "no space left" and its like are, else None."""
+    if error.errno in _FULL:
+        return _full(path, str(error))
+    return _read_only(path, str(error)) if error.errno == errno.EROFS else None
+
+
 @contextmanager
-def full_disk_named(path: Path) -> Iterator[None]:
-    """Turn "no space left" and "quota exceeded" inside the block into an error about `path`.
+def disk_trouble_named(path: Path) -> Iterator[None]:
+    """Turn "no space left", "quota exceeded" and "read-only" into an error about `path`.
 
     Raises:
         DiskTooSmall: The disk or the quota was full.
+        DiskReadOnly: It took no writes.
     """
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        named = disk_trouble(error, path)
+        if named is None:
             raise
-        raise DiskTooSmall(
-            "the disk is full", where=str(path), why=str(error), remedy=_REMEDY
-        ) from error
+        raise named from error
+
+
+def _full(path: Path, why: str) -> DiskTooSmall:
+    return DiskTooSmall("the disk is full", where=str(path), why=why, remedy=_REMEDY)
+
+
+def _read_only(path: Path, why: str) -> DiskReadOnly:
+    return DiskReadOnly(
+        "the disk is read-only", where=str(path), why=why, remedy=_REMEDY_READ_ONLY
+    )

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from pytest_warmci.clients.disk import full_disk_named
+from pytest_warmci.clients.disk import disk_trouble_named
 from pytest_warmci.clients.machine import process_start
 from pytest_warmci.errors import StateDamaged
 from pytest_warmci.model import FORMAT
@@ -34,7 +34,7 @@ def write_bytes(path: Path, data: bytes, mode: int = 0o600) -> None:
         DiskTooSmall: The disk or the quota is full; `path` is as it was.
         OSError: Anything else; `path` is as it was.
     """
-    with full_disk_named(path):
+    with disk_trouble_named(path):
         temp = _write_temp(path, data, mode)
         try:
             temp.replace(path)
@@ -75,7 +75,7 @@ def create_json(path: Path, obj: object) -> bool:
     Raises:
         DiskTooSmall: The disk or the quota is full; nothing was created.
     """
-    with full_disk_named(path):
+    with disk_trouble_named(path):
         temp = _write_temp(path, _json(obj), 0o600)
         try:
             os.link(temp, path)
@@ -146,7 +146,7 @@ def make_folder(path: Path, mode: int = 0o700) -> None:
         return
     if path.parent != path:
         make_folder(path.parent, mode)
-    with full_disk_named(path):
+    with disk_trouble_named(path):
         try:
             path.mkdir(mode)
         except FileExistsError:
@@ -177,7 +177,7 @@ def rename(source: Path, target: Path) -> None:
         DiskTooSmall: The disk or the quota is full; nothing was renamed.
         OSError: It cannot be renamed.
     """
-    with full_disk_named(target):
+    with disk_trouble_named(target):
         source.rename(target)
         # The new name first: after a power cut a thing may be there twice, but not nowhere.
         sync_folder(target.parent)

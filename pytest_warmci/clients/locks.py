@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from pytest_warmci.clients import files
+from pytest_warmci.clients.disk import disk_trouble_named
 from pytest_warmci.clients.machine import boot_id, process_start, utc_now
-from pytest_warmci.errors import DiskTooSmall, LockBusy, StateDamaged, UsageError
+from pytest_warmci.errors import DiskTooSmall, LockBusy, StateDamaged, UsageError, WarmciError
 from pytest_warmci.model import FORMAT
 
 _POLL: Final = 0.05
@@ -77,6 +78,7 @@ def hold(
 
     Raises:
         LockBusy: Somebody else had it for longer than `limit`; the error names them.
+        DiskTooSmall: There is no room for the lock's file, which was not there yet.
         UsageError: The file system there cannot lock.
     """
     wait = _Wait(path, limit, on_wait)
@@ -92,7 +94,7 @@ def hold(
     finally:
         try:
             # When this cannot be written the record is stale; the kernel lock is what counts.
-            with suppress(DiskTooSmall, OSError):
+            with suppress(WarmciError, OSError):
                 if shared:
                     record.unlink(missing_ok=True)
                 else:
@@ -248,7 +250,8 @@ def _try(descriptor: int, kind: int) -> bool:
 
 
 def _open_file(path: Path) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with disk_trouble_named(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     _open.add(descriptor)
     return descriptor
 

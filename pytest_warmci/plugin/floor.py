@@ -328,7 +328,10 @@ class Floor:
         self._end_fixtures()
         # A lane that came to its end was closed with its last item, so these did not.
         for folder in list(self.runs.open_folders):
-            self._close(folder, interrupted=True)
+            try:
+                self._close(folder, interrupted=True)
+            except WarmciError as error:  # there is no test left to tell it
+                self.progress(f"{folder.name} could not be left: {error}")
 
     def recover_session(self) -> None:
         """Finish what a worker of this session that died had begun."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import pytest
 
-from pytest_warmci.errors import BaselineRotten, WarmciError
+from pytest_warmci.errors import BaselineRotten, DiskReadOnly, DiskTooSmall, WarmciError
 from pytest_warmci.plugin.collect import Key
 from pytest_warmci.runs.lane import Blocked, Lane
 
@@ -24,6 +25,12 @@ def labels(report: pytest.TestReport | pytest.CollectReport) -> dict[str, str]:
     """Return the labels of a report: verdict, mode, recipe, as far as there are any."""
     found: dict[str, str] = getattr(report, _LABELS, {})
     return found
+
+
+def cause_of(errors: Sequence[BaseException]) -> str:
+    """Return the label of a cause that many errors may have in common; empty for any other one."""
+    disk = any(isinstance(each, DiskReadOnly | DiskTooSmall) for each in errors)
+    return "disk" if disk else ""
 
 
 def note(
@@ -47,13 +54,16 @@ def _note_failure(
     report: pytest.TestReport,
     error: BaseException | None,
 ) -> None:
-    if isinstance(error, WarmciError):
-        report.longrepr = str(error)
+    ours = _ours(error)
+    if ours:
+        report.longrepr = "\n".join(map(str, ours))
     excused = _says_nothing(error)
     excuse = None if excused else lane.excuse()
     if excuse is not None:
         report.longrepr = f"{excuse}\n\n{report.longrepr}"
         error, excused = excuse, True
+        ours = [excuse]
+    label(report, cause=cause_of(ours))
     if not excused and key.phase == "base":
         lane.block(
             key.stage,
@@ -68,6 +78,13 @@ def _note_failure(
         lane.outcomes.note(item.nodeid, "not-evaluated", _reason(item, error))
     else:
         lane.outcomes.note(item.nodeid, "failed", _reason(item, error))
+
+
+def _ours(error: BaseException | None) -> list[WarmciError]:
+    """Return an error, or all of a group, when there is nothing but ours: their text says all."""
+    errors = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
+    found = [each for each in errors if isinstance(each, WarmciError)]
+    return found if len(found) == len(errors) else []
 
 
 def _says_nothing(error: BaseException | None) -> bool:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_warmci.clients.files import write_json
+from pytest_warmci.clients.files import make_folder, write_json
 from pytest_warmci.clients.machine import utc_now
 from pytest_warmci.errors import StateDamaged, WarmciError
+from pytest_warmci.plugin import reports
 from pytest_warmci.plugin.collect import key_of
 from pytest_warmci.plugin.reports import NOT_EVALUATED, labels
 from pytest_warmci.runs.session import SessionRuns
@@ -35,7 +36,8 @@ class Summary:
         self._config = config
         self._runs = runs
         self._started = utc_now()
-        self._unevaluated: list[tuple[str, str]] = []
+        self._unevaluated: list[tuple[str, str, str]] = []
+        """Item (or what else), reason, and the label of a cause that is told once."""
         self._failed = 0
         self._passed = 0
         self._recipes: set[str] = set()
@@ -97,7 +99,7 @@ class Summary:
         if "recipe" in found:
             self._recipes.add(found["recipe"])
         if found.get("verdict") == NOT_EVALUATED:
-            self._unevaluated.append((report.nodeid, str(report.longrepr)))
+            self._unevaluated.append((report.nodeid, str(report.longrepr), found.get("cause", "")))
         elif report.failed:
             self._failed += 1
         elif report.passed and report.when == "call" and "recipe" not in found:
@@ -152,7 +154,7 @@ class Summary:
             without_result=tuple(sorted(missing)),
         )
         path = self._runs.state.session(self._runs.settings.session)
-        path.parent.mkdir(mode=0o700, exist_ok=True)
+        make_folder(path.parent)
         write_session(path, record)
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -166,11 +168,12 @@ class Summary:
         expected = {*self._recipes, *self._broken}
         if not results and not expected and not self._unevaluated:
             return
-        session.exitstatus = self._exit_status(int(exitstatus), results)
-        self._write(session, results, expected - {each.recipe for each in results})
+        missing = expected - {each.recipe for each in results}
+        session.exitstatus = self._exit_status(int(exitstatus), results, missing)
         self._finished = True
+        self._write(session, results, missing)
 
-    def _exit_status(self, status: int, results: list[Result]) -> int:
+    def _exit_status(self, status: int, results: list[Result], missing: set[str]) -> int:
         if status == 2 and self._broken and set(self._broken.values()) == {NOT_EVALUATED}:
             return EXIT_NOT_EVALUATED
         if status not in (0, 1, 5):
@@ -182,7 +185,8 @@ class Summary:
         if self._failed or any(each.verdict == "failed" for each in results):
             return 1
         undone = [each for each in results if _promotion_failed(each)]
-        if self._unevaluated or undone or any(each.verdict == "not-evaluated" for each in results):
+        unknown = any(each.verdict == "not-evaluated" for each in results)
+        if self._unevaluated or undone or unknown or missing:
             return EXIT_NOT_EVALUATED
         passed = self._passed or any(each.verdict == "passed" for each in results)
         return 0 if passed else EXIT_NOTHING_RAN
@@ -199,18 +203,41 @@ class Summary:
                 yield found
 
     def _write(self, session: pytest.Session, results: list[Result], missing: set[str]) -> None:
-        without = sorted(missing)
+        """Write FILE of --warmci-json, then the session's record; say so when one cannot be."""
+        writes = [("the session's record", self._write_record)]
+        if self._config.option.warmci_json:
+            # First and last: what becomes of the record may change the exit status.
+            writes = [
+                ("the results", self._write_json),
+                *writes,
+                ("the results", self._write_json),
+            ]
+        for what, write in writes:
+            try:
+                write(session, results, missing)
+            except (OSError, WarmciError) as error:
+                said = f"{what} could not be written"
+                if all(said != each for each, *_ in self._unevaluated):
+                    self._unevaluated.append((said, str(error), reports.cause_of([error])))
+                if session.exitstatus in (0, EXIT_NOTHING_RAN):
+                    session.exitstatus = EXIT_NOT_EVALUATED
+
+    def _write_record(
+        self, session: pytest.Session, results: list[Result], missing: set[str]
+    ) -> None:
         self._record(missing, results, int(session.exitstatus))
-        target = self._config.option.warmci_json
-        if target:
-            data: dict[str, Any] = {
-                "format": 1,
-                "session": self._runs.settings.session,
-                "exit_status": int(session.exitstatus),
-                "without_result": without,
-                "results": [each.to_json() for each in results],
-            }
-            write_json(Path(target).absolute(), data)
+
+    def _write_json(
+        self, session: pytest.Session, results: list[Result], missing: set[str]
+    ) -> None:
+        data: dict[str, Any] = {
+            "format": 1,
+            "session": self._runs.settings.session,
+            "exit_status": int(session.exitstatus),
+            "without_result": sorted(missing),
+            "results": [each.to_json() for each in results],
+        }
+        write_json(Path(self._config.option.warmci_json).absolute(), data)
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
@@ -219,8 +246,12 @@ class Summary:
             return
         if self._unevaluated:
             terminalreporter.section("NOT EVALUATED", yellow=True)
-            for nodeid, reason in self._unevaluated:
-                terminalreporter.write_line(f"{nodeid}\n{_indented(reason)}")
+            told: set[str] = set()
+            for nodeid, reason, cause in self._unevaluated:
+                # What a full disk brings with it says no more than where it was met again.
+                text = reason.splitlines()[0] if cause in told else reason
+                told |= {cause} - {""}
+                terminalreporter.write_line(f"{nodeid}\n{_indented(text)}")
         results = list(self.results())
         for each in results:
             terminalreporter.section(f"warmci {each.recipe}", sep="-")

@@ -43,7 +43,8 @@ def _keep(run: Run, what: str, keep: Callable[[], None]) -> None:
     try:
         keep()
     except (OSError, WarmciError) as error:
-        run.notes.append(f"{what} could not be kept: {error}")
+        why = error.summary if isinstance(error, WarmciError) else str(error)
+        run.notes.append(f"{what} could not be kept: {why}")
 
 
 def _keep_logs(run: Run, place: Place, stage: str) -> None:

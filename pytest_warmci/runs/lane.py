@@ -12,13 +12,15 @@ from contextlib import ExitStack, contextmanager
 from typing import Final, Protocol
 
 from pytest_warmci.clients import interrupts
-from pytest_warmci.clients.disk import free_bytes, human_size
+from pytest_warmci.clients.disk import disk_trouble, trouble_at
 from pytest_warmci.clients.files import make_folder
 from pytest_warmci.clients.locks import hold
 from pytest_warmci.clients.machine import utc_now
 from pytest_warmci.errors import (
-    DiskTooSmall,
+    BaselineRotten,
+    CommandFailed,
     NotEvaluated,
+    RecipeFailed,
     StateDamaged,
     WarmciError,
 )
@@ -41,8 +43,8 @@ from pytest_warmci.store.results import (
     write_result,
 )
 
-_FULL: Final = 8 * 1024 * 1024
-"""Free bytes below which a disk is full: what fails there may fail for that alone."""
+_DISK_OR_NOT: Final = (BaselineRotten, CommandFailed, RecipeFailed)
+"""What a full disk may be behind, though the error speaks of something else."""
 
 
 class Track(Protocol):
@@ -131,31 +133,25 @@ class Lane:
         if stage == "upgrade" and self.run.plan.skip:
             raise Blocked(self.run.plan.skip)
         try:
-            with _trouble("the run could not begin"):
+            with self._trouble("the run could not begin"):
                 self._open()
         except WarmciError as error:
             self._fail(None, error)
             raise
         self._stage = stage
         try:
-            with _trouble(f"a step of stage {stage} broke down"), self._excuse():
+            with self._trouble(f"a step of stage {stage} broke down"):
                 self._advance(stage, phase)
         except WarmciError as error:
             self._fail(stage, error)
             raise
 
-    def excuse(self) -> DiskTooSmall | None:
+    def excuse(self) -> NotEvaluated | None:
         """Return why nothing that fails now can be held against the recipe, if so."""
-        root = self.run.state.root
-        free = free_bytes(root)
-        if free >= _FULL:
-            return None
-        return DiskTooSmall(
-            "the disk is full, so a failure says nothing about the recipe",
-            where=str(root),
-            why=f"available {human_size(free)}",
-            remedy="free some space there; `warmci status` shows what is big",
-        )
+        trouble = trouble_at(self.run.state.root)
+        if trouble is not None:
+            trouble.what += ", so a failure says nothing about the recipe"
+        return trouble
 
     def block(self, stage: Stage, error: WarmciError) -> None:
         """Say that nothing more of a stage can be evaluated, for that reason."""
@@ -185,7 +181,7 @@ class Lane:
         stopped = self.outcomes.interrupted or interrupts.told()
         keep = None if passed or stopped else self.run.settings.keep.value
         try:
-            with _trouble(f"stage {stage} could not be left"):
+            with self._trouble(f"stage {stage} could not be left"):
                 self._track.leave(stage, passed=passed and not stopped, keep=keep)
         except WarmciError as error:
             self._fail(stage, error)
@@ -224,7 +220,7 @@ class Lane:
         if asked_cold and not incomplete:
             promoted, why_not = self._promote(cold_seconds)
         try:
-            with _trouble("the known-good could not be read back"):
+            with self._trouble("the known-good could not be read back"):
                 self._track.finish()
         except WarmciError as error:
             self._fail(None, error)
@@ -262,7 +258,7 @@ class Lane:
             canonical_domain=run.canonical.domain,
         )
         try:
-            with _trouble("the result could not be written"):
+            with self._trouble("the result could not be written"):
                 make_folder(run.folder)
                 write_result(run.folder, self.result)
         finally:
@@ -282,16 +278,34 @@ class Lane:
         self._opened = True
 
     @contextmanager
-    def _excuse(self) -> Iterator[None]:
-        """See in a failure of the recipe what it is: perhaps the disk is full."""
+    def _trouble(self, what: str) -> Iterator[None]:
+        """Say what a failure is: only our errors say whose fault it is, and not even they know
+        that it was the disk's."""
         try:
             yield
-        except WarmciError as error:
-            excuse = self.excuse() if error.verdict == "failed" else None
+        except Blocked:
+            raise
+        except _DISK_OR_NOT as error:
+            excuse = self.excuse()
             if excuse is None:
                 raise
             excuse.why += f"\n{error.summary}"
             raise excuse from error
+        except WarmciError:
+            raise
+        except Exception as error:
+            raise self._explained(what, error) from error
+
+    def _explained(self, what: str, error: Exception) -> NotEvaluated:
+        """Return an error of ours for one that nobody has foreseen."""
+        root = self.run.state.root
+        trouble = disk_trouble(error, root) if isinstance(error, OSError) else None
+        if trouble is None:
+            trouble = trouble_at(root) or NotEvaluated(what)
+            why = f"{type(error).__name__}: {error}"
+            trouble.why = f"{trouble.why}\n{why}" if trouble.why else why
+        trouble.changed = "what had begun is finished or undone by the next run"
+        return trouble
 
     def _is_before(self, stage: Stage) -> bool:
         return any(STAGES.index(stage) < STAGES.index(left) for left in self._left)
@@ -346,27 +360,12 @@ class Lane:
         if reason:
             return False, reason
         try:
-            with _trouble("the promotion broke down"):
+            with self._trouble("the promotion broke down"):
                 reason = promote.promote(self.run, cold_seconds)
         except WarmciError as error:
             self.outcomes.promotion_failed = True
             return False, f"the promotion failed: {error.summary}"
         return not reason, reason
-
-
-@contextmanager
-def _trouble(what: str) -> Iterator[None]:
-    """Whatever else goes wrong in a step of ours says nothing about the recipe."""
-    try:
-        yield
-    except (WarmciError, Blocked):
-        raise
-    except Exception as error:
-        raise NotEvaluated(
-            what,
-            why=f"{type(error).__name__}: {error}",
-            changed="what had begun is finished or undone by the next run",
-        ) from error
 
 
 def _kept(app: KeptApp | None) -> KeptRunning | None:

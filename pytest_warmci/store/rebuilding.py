@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pytest_warmci.clients import files
-from pytest_warmci.clients.disk import full_disk_named
+from pytest_warmci.clients.disk import disk_trouble_named
 from pytest_warmci.errors import SnapshotDamaged, StateDamaged
 from pytest_warmci.store.manifest import REMEDY, Entry, bytes_of
 from pytest_warmci.store.treecopy import apply_metadata, copy_data
@@ -49,7 +49,7 @@ def build(entries: Iterable[Entry], objects: Path, places: Mapping[str, Path]) -
     folders: list[tuple[bytes, Entry]] = []
     for entry in entries:
         path = _path(tops, entry.root, entry.path)
-        with full_disk_named(places[entry.root]):
+        with disk_trouble_named(places[entry.root]):
             if entry.kind == "folder":
                 os.mkdir(path, 0o700)
                 folders.append((path, entry))

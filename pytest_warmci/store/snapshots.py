@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from pytest_warmci.clients import files
-from pytest_warmci.clients.disk import full_disk_named, require_free
+from pytest_warmci.clients.disk import disk_trouble_named, require_free
 from pytest_warmci.errors import InputError, SnapshotDamaged, WarmciError
 from pytest_warmci.store import rebuilding
 from pytest_warmci.store.generation import build_generation, verified
@@ -96,7 +96,7 @@ def take(snapshots: Path, generation: str, roots: Mapping[str, Path]) -> Measure
     require_free(snapshots, _needed(looked), "the snapshot")
     building = snapshots / (_BUILDING + secrets.token_hex(8))
     try:
-        with full_disk_named(snapshots):
+        with disk_trouble_named(snapshots):
             measured = build_generation(building, looked, roots)
         verified(building, measured.digest, from_disk=True)
         files.rename(building, final)

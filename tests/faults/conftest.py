@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.workshop import ROOT, Workshop, copy_state
+from tests.unit.conftest import haunt, haunted
+
+__all__ = ["haunt", "haunted"]  # fixtures: a recipe of the engine without servers
 
 RADICALE = ROOT / "recipe_tests" / "radicale"
 

@@ -39,7 +39,7 @@ def test_too_little_room_names_both_numbers(
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_is_named(tmp_path: Path, code: int) -> None:
     """Disk and quota both become the one error."""
-    with pytest.raises(DiskTooSmall) as caught, disk.full_disk_named(tmp_path):
+    with pytest.raises(DiskTooSmall) as caught, disk.disk_trouble_named(tmp_path):
         raise OSError(code, "full")
 
     assert str(tmp_path) == caught.value.where
@@ -47,7 +47,7 @@ def test_a_full_disk_is_named(tmp_path: Path, code: int) -> None:
 
 def test_other_trouble_is_left_alone(tmp_path: Path) -> None:
     """A broken disk is not a full one."""
-    with pytest.raises(OSError, match="broken"), disk.full_disk_named(tmp_path):
+    with pytest.raises(OSError, match="broken"), disk.disk_trouble_named(tmp_path):
         raise OSError(errno.EIO, "broken")
 
 

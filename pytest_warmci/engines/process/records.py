@@ -17,7 +17,7 @@ from pytest_warmci.clients import command, processes
 from pytest_warmci.clients.files import make_folder, read_record, write_json
 from pytest_warmci.clients.machine import boot_id
 from pytest_warmci.clients.processes import ProcessId
-from pytest_warmci.errors import CommandFailed
+from pytest_warmci.errors import CommandFailed, DiskReadOnly, DiskTooSmall
 from pytest_warmci.model import FORMAT
 from pytest_warmci.naming import new_token
 
@@ -61,6 +61,8 @@ class Records:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "owners"
         self._app = folder
+        self._unwritten: dict[str, OwnerRecord] = {}
+        """What was asked to stop while the disk took no record of it, by token."""
 
     def all(self) -> list[OwnerRecord]:
         """Return every record, by service."""
@@ -68,7 +70,8 @@ class Records:
         for path in sorted(self._folder.glob("*.json")):
             data = dict(read_record(path, "owner record"))
             data["depends_on"] = tuple(data["depends_on"])
-            found.append(OwnerRecord(**data))
+            record = OwnerRecord(**data)
+            found.append(self._unwritten.get(record.token, record))
         return found
 
     def find(self, service: str) -> OwnerRecord | None:
@@ -121,10 +124,17 @@ class Records:
         return list(found.values())
 
     def ask_to_stop(self, record: OwnerRecord) -> None:
-        """Send the stop signal to the service's own process, once."""
+        """Send the stop signal to the service's own process, once.
+
+        A disk that is full must not keep an app from stopping: then only we know that we asked.
+        """
         if record.stop_after:
             return
-        self.put(replace(record, stop_after=time.time() + record.stop_grace))
+        asked = replace(record, stop_after=time.time() + record.stop_grace)
+        try:
+            self.put(asked)
+        except (DiskTooSmall, DiskReadOnly):
+            self._unwritten[record.token] = asked
         number = signal.Signals[record.stop_signal]
         targets = [record.process] if record.process else self.survivors(record)
         for target in targets:
