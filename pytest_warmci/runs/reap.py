@@ -149,8 +149,7 @@ def _sweep(state: StateDirectory) -> None:
     for group in (state.root / "apps", state.root / "canonicals"):
         tops += sorted(group.iterdir()) if group.is_dir() else []
     for run in state.runs.iterdir():
-        if not (run / "result.json").exists():  # it did not come to its end
-            tops.append(run)
+        tops += [run, run / "logs"]
     for top in tops:
         with suppress(OSError):
             sweep_garbage(top)
