@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.workshop import ROOT, Workshop, copy_state
+from tests.faults.aftermath import end_leftovers
 from tests.unit.conftest import haunt, haunted
 
 __all__ = ["haunt", "haunted"]  # fixtures: a recipe of the engine without servers
@@ -33,7 +35,9 @@ def radicale_seeded(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 
 
 @pytest.fixture
-def radicale(radicale_seeded: Workshop, tmp_path: Path) -> Workshop:
+def radicale(radicale_seeded: Workshop, tmp_path: Path) -> Iterator[Workshop]:
     """A copy of it, with volumes that equal the known-good or were kept by a passed quick run."""
     copy_state(radicale_seeded.root, tmp_path / "state")
-    return Workshop(tmp_path / "state", RADICALE)
+    workshop = Workshop(tmp_path / "state", RADICALE)
+    yield workshop
+    end_leftovers(workshop)

@@ -1,36 +1,112 @@
-"""`kill -9` of pytest in every step, with the servers left running: the next run recovers."""
+"""`kill -9` of pytest in every step of a quick run, with the servers left running."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from tests.e2e.workshop import Outcome, Workshop
-from tests.faults.aftermath import check_known_good, check_quiet
+from tests.e2e.workshop import Workshop
+from tests.faults.aftermath import check_known_good, check_put_back, check_quiet, check_recovered
+from tests.faults.striking import killed, names, recorded
 
-QUICK_STEPS = ("recover", "prepare", "restore", "deploy", "witness", "test", "upgrade", "stop")
+STEPS = (
+    "recover#1",
+    "prepare#1",
+    "restore#1",
+    "deploy#1",
+    "witness#1",
+    "upgrade#1",
+    "test#6",
+    "stop#1",
+)
+"""Steps of a quick run. Most tests are one step: the sixth stretch is after the upgrade."""
 
-
-def struck(workshop: Workshop, at: str, blow: str, *words: str) -> Outcome:
-    """Run a session that is struck at a point."""
-    env = {"STRIKE_AT": at, "STRIKE_WITH": blow, "PYTHONPATH": str(Path(__file__).parents[2])}
-    return workshop.pytest("-p", "tests.faults.strike", *words, env=env)
+MOMENTS = {
+    "before the app's lock is recorded": r"os\.rename .*/locks/warm-",
+    "before the journal is begun": r"os\.link .*/journal\.json",
+    "before the first server is started": r"os\.rename .*/owners/\w+\.json",
+    "between a server and the record of its pid": r"open /dev/null",
+    "while the install is linked": r"os\.link .*/run/app/install/",
+    "before a server is told to stop": r"os\.kill",
+    "before the kept volumes are marked": r"os\.rename .*/kept\.json",
+    "before the journal is ended": r"os\.remove .*/journal\.json",
+    "before the result is there": r"os\.rename .*/result\.json",
+}
+"""Moments of a quick run that lie in the middle of its steps, or between two of them."""
 
 
 @pytest.mark.core
-@pytest.mark.cost(8)
-@pytest.mark.parametrize("step", QUICK_STEPS)
-def test_a_killed_quick_run_is_recovered_by_the_next(radicale: Workshop, step: str) -> None:
-    """In each of its steps."""
+@pytest.mark.cost(35)
+def test_quick_runs_killed_in_one_step_after_the_other_recover_each_other(
+    radicale: Workshop,
+) -> None:
+    """The next one is killed one step later; the last one comes through. No step is left out."""
     before = radicale.known_good
 
-    outcome = struck(radicale, f"{step}#1", "kill", "--quick")
+    for step in STEPS:
+        killed(radicale, step, "--quick")
+        check_known_good(radicale, before)
+    last, steps = recorded(radicale, "--quick")
 
-    assert outcome.status == -9, outcome.text
+    check_recovered(radicale, last, before)
+    assert sorted(step if step != "test#6" else "test" for step in STEPS) == names(steps)
+
+
+@pytest.mark.nightly
+@pytest.mark.cost(8)
+@pytest.mark.parametrize("step", STEPS)
+def test_a_quick_run_killed_in_a_step_is_recovered_by_the_next(
+    radicale: Workshop, step: str
+) -> None:
+    """In each of them, from a state that nothing else has touched."""
+    before = radicale.known_good
+
+    killed(radicale, step, "--quick")
+
     check_known_good(radicale, before)
-    again = radicale.pytest("--quick")
-    assert again.status == 0, again.text
-    assert again.result["known_good"] == {"before": before.digest, "after": before.digest}
+    check_recovered(radicale, radicale.pytest("--quick"), before)
+
+
+@pytest.mark.cost(8)
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_quick_run_killed_in_a_moment_is_recovered_by_the_next(
+    radicale: Workshop, moment: str
+) -> None:
+    """Where one change has been made and the one that belongs to it has not."""
+    before = radicale.known_good
+
+    killed(radicale, "+1", "--quick", only=MOMENTS[moment])
+
     check_known_good(radicale, before)
+    check_recovered(radicale, radicale.pytest("--quick"), before)
+
+
+RESTORING = {
+    "before it begins": ("restore#2", ""),
+    "while the volumes are built": ("restore#2+1", r"os\.mkdir .*/\.volumes\.restoring/data"),
+    "before the old volumes are moved aside": ("restore#2+1", r"os\.rename \S+/volumes "),
+    "between the old volumes and the new ones": ("restore#2+1", r"os\.rename \S+ \S+/volumes$"),
+    "before what was moved aside is deleted": ("restore#2+1", r"shutil\.rmtree .*\.garbage-"),
+    "before the journal is ended": ("+1", r"os\.remove .*/journal\.json"),
+}
+"""Moments of the restore after a head that did not pass."""
+
+
+@pytest.mark.cost(10)
+@pytest.mark.parametrize("moment", RESTORING)
+def test_a_failing_quick_run_killed_while_it_restores_is_recovered_by_the_next(
+    radicale: Workshop, moment: str
+) -> None:
+    """The same head fails again for its own reason, and then the known-good lies there."""
+    before = radicale.known_good
+    at, only = RESTORING[moment]
+
+    killed(radicale, at, "--quick", "--warmci-head=damaged-data", only=only)
+
+    check_known_good(radicale, before)
+    again, steps = recorded(radicale, "--quick", "--warmci-head=damaged-data")
+    assert again.status == 1, again.text
+    assert "data lost" in again.result["reason"]
+    check_known_good(radicale, before)
+    check_put_back(radicale)
     check_quiet(radicale)
+    assert {*STEPS, "restore#2"} - {"test#6"} == {*names(steps)} - {"test"}

@@ -123,6 +123,20 @@ def test_a_live_runs_app_is_never_reaped(fresh: Haunt) -> None:
     assert 1 == len(reap_apps(fresh.opened, fresh.engine()))
 
 
+def test_unfinished_files_of_dead_runs_go_with_their_apps(fresh: Haunt) -> None:
+    """Also in the folder of a run that was killed after it had written its result."""
+    run = fresh.opened.run("dead00")
+    (run / "logs").mkdir(parents=True)
+    left = [folder / ".tmp-1-1-dead" for folder in (fresh.opened.locks, run, run / "logs")]
+    for path in (*left, run / "result.json"):
+        path.touch()
+
+    reap_apps(fresh.opened, fresh.engine())
+
+    assert [] == [path for path in left if path.exists()]
+    assert (run / "result.json").exists()
+
+
 @pytest.mark.parametrize("name", ["warm-other.warmci.localhost", "live-keycloak.warmci.localhost"])
 def test_what_is_warm_is_never_reaped(haunt: Haunt, name: str) -> None:
     """Canonicals and live services have no dead run."""

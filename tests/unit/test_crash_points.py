@@ -229,7 +229,9 @@ def test_a_canonical_is_quarantined_with_its_reason_or_not(top: Path) -> None:
 
 
 def raise_it(folder: Path) -> None:
-    alerts.raise_alert(folder, kind="restore-failed", subject="ghost", facts={}, remedy="look")
+    alerts.raise_alert(
+        folder, kind="restore-failed", subject="ghost", what="lost", where="here", remedy="look"
+    )
 
 
 def seen(app: App) -> dict[str, str]:

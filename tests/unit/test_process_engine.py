@@ -171,6 +171,20 @@ def test_a_stop_that_takes_too_long_is_not_evaluated(tiny: TinyApp) -> None:
     assert "still running: app, db" == caught.value.why
 
 
+def test_what_a_killed_write_left_is_swept_when_nothing_runs(tiny: TinyApp) -> None:
+    """In the engine's own folders; never in a volume, whose names are the app's."""
+    tiny.up()
+    left = [tiny.spot.folder / name / ".tmp-dead" for name in ("owners", "run", "run/app/configs")]
+    data = tiny.spot.folder / "volumes" / "web" / ".tmp-dead"
+    for path in (*left, data):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+
+    tiny.down()
+
+    assert [data] == [path for path in (*left, data) if path.exists()]
+
+
 def test_a_service_that_is_not_healthy_in_its_own_time_fails(
     tiny: TinyApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pytest_warmci.clients import processes
-from pytest_warmci.clients.files import make_folder, remove_tree
+from pytest_warmci.clients.files import make_folder, remove_tree, sweep_garbage
 from pytest_warmci.clients.waiting import Look, WaitedTooLong, wait_until
 from pytest_warmci.engines.process import boot, keys
 from pytest_warmci.engines.process.addresses import provide_address
@@ -109,6 +110,7 @@ class ProcessEngine:
                 remedy="stop it and run again",
                 changed="the app was stopped",
             )
+        _sweep(app.folder)
 
     def remove(self, app: AppPlace) -> None:
         """Delete what this engine keeps of an undeployed app."""
@@ -229,6 +231,14 @@ class ProcessEngine:
             remove_tree(each.scratch)
             if (folder / name).is_file():
                 boot.publish(folder / name, self._provision.boot_cache(stack, name))
+
+
+def _sweep(folder: Path) -> None:
+    """Delete what writes and removals of killed processes left in this engine's own folders."""
+    run = folder / "run"
+    for each in (folder / "owners", run, *run.glob("*/"), *run.glob("*/configs/")):
+        with suppress(OSError):  # it is in nobody's way
+            sweep_garbage(each)
 
 
 def _drive(conductor: Conductor, stack: Stack, timeout: float) -> None:
