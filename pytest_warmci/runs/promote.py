@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from pytest_warmci.clients import interrupts
 from pytest_warmci.clients.machine import utc_now
-from pytest_warmci.errors import BaselineRotten, NotEvaluated, SnapshotDamaged, WarmciError
+from pytest_warmci.errors import BaselineRotten, DiskTooSmall, SnapshotDamaged, WarmciError
 from pytest_warmci.model import FORMAT, KnownGood
 from pytest_warmci.recipes.versions import parse_version
 from pytest_warmci.runs import recover
@@ -100,8 +100,8 @@ def _promote(run: Run, place: Place, old: KnownGood | None, cold_seconds: float)
             entry = _make(run, place, generation, cold_seconds)
         RegistryWriter(run.state).put(entry)
     except BaseException as error:
-        _give_up(run, place, old, error)
-        raise
+        if not _give_up(run, place, generation, error):
+            raise
     try:
         _clean_up(run, place, old)
     except (OSError, WarmciError) as error:
@@ -151,8 +151,22 @@ def _make(run: Run, place: Place, generation: str, cold_seconds: float) -> Known
     )
 
 
-def _give_up(run: Run, place: Place, old: KnownGood | None, error: BaseException) -> None:
-    if isinstance(error, Exception):  # else somebody has stopped it, and knows
+def _give_up(run: Run, place: Place, generation: str, error: BaseException) -> bool:
+    """Put the old known-good back, or see that the new one is there after all.
+
+    An error can come after the entry was renamed into its place: then the known-good has moved.
+
+    Returns:
+        Whether it has, and nobody has stopped us.
+    """
+    run.notes += recover.recover_canonical(run.state, run.engine, place, run.settings.session)
+    if not isinstance(error, Exception):
+        return False  # somebody has stopped it, and knows
+    entry = Registry(run.state).find(run.engine.name, run.recipe)
+    if entry is not None and entry.generation == generation:
+        run.notes.append(f"promoted, but its entry was hard to write: {_summary(error)}")
+        return True
+    with suppress(DiskTooSmall, OSError):  # what went wrong is raised all the same
         raise_alert(
             run.state.alerts,
             kind="promotion.failed",
@@ -162,13 +176,7 @@ def _give_up(run: Run, place: Place, old: KnownGood | None, error: BaseException
             facts={"run": run.id},
             remedy="look at the run's logs; the old known-good stands",
         )
-    run.notes += recover.recover_canonical(run.state, run.engine, place, run.settings.session)
-    entry = Registry(run.state).find(run.engine.name, run.recipe)
-    if (entry.generation if entry else None) != (old.generation if old else None):
-        raise NotEvaluated(
-            "the registry entry is not the old one after a failed promotion",
-            where=run.recipe,
-        )
+    return False
 
 
 def _summary(error: BaseException) -> str:

@@ -16,6 +16,7 @@ from pytest_warmci.runs import promote
 from pytest_warmci.runs.recover import recover_canonical
 from pytest_warmci.runs.run import Run
 from pytest_warmci.store import snapshots
+from pytest_warmci.store.alerts import open_alerts
 from pytest_warmci.store.registry import RegistryWriter
 from tests import ghost
 from tests.fakes import stop_all
@@ -156,6 +157,28 @@ def test_an_error_at_any_write_is_undone_at_once(
 
         assert recovered(haunt) is not None
         haunt.check_known_good()
+
+
+def test_an_error_after_the_entry_is_in_place_does_not_unsay_it(
+    haunt: Haunt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The registry is the only pointer: what it says is so."""
+    old = haunt.check_known_good()
+    put = RegistryWriter.put
+
+    def trip(writer: RegistryWriter, entry: KnownGood) -> None:
+        put(writer, entry)
+        raise OSError(5, "I/O error")
+
+    monkeypatch.setattr(RegistryWriter, "put", trip)
+    run = published(haunt)
+
+    assert "" == promote.promote(run, 1.0)
+
+    entry = haunt.check_known_good()
+    assert old.generation != entry.generation
+    assert any("hard to write" in note for note in run.notes)
+    assert [] == open_alerts(haunt.opened.alerts)
 
 
 def test_what_is_not_published_or_not_witnessed_does_not_promote(haunt: Haunt) -> None:
