@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -104,8 +104,8 @@ class Engine(Protocol):
         """Return the value of a secret of the compose file."""
         ...
 
-    def masked(self, app: AppPlace, text: str) -> str:
-        """Return `text` with every secret of the app blotted out."""
+    def secret_values(self, app: AppPlace) -> Collection[str]:
+        """Return the values of all secrets that the app has; nothing once it is removed."""
         ...
 
     def needs_training(self, stack: Stack) -> bool:

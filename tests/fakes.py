@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -213,10 +213,8 @@ class FakeEngine:
             raise InputError(f"there is no secret '{name}'")
         return (app.folder / "secrets" / stack.secrets[name].full_name).read_text()
 
-    def masked(self, app: AppPlace, text: str) -> str:
-        for path in sorted((app.folder / "secrets").glob("*")):
-            text = text.replace(path.read_text(), "********")
-        return text
+    def secret_values(self, app: AppPlace) -> Collection[str]:
+        return {path.read_text() for path in (app.folder / "secrets").glob("*")}
 
     # -- inside ------------------------------------------------------------------------------
 

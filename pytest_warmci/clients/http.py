@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urljoin
 
 import requests
 
+_MOST: Final = 4 * 1024 * 1024
+"""Bytes of a body that are read."""
+
+_CHUNK: Final = 64 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server said: a status (0: nothing answered) and the body or the reason."""
+    """What a server said: a status (0: nothing answered) and the body (its beginning, when it is
+    very long) or the reason."""
 
     status: int
     text: str
@@ -32,10 +39,26 @@ def get(url: str, *, timeout: float, headers: dict[str, str] | None = None) -> A
     with requests.Session() as session:
         session.trust_env = False
         try:
-            response = session.get(url, timeout=timeout, headers=headers, allow_redirects=False)
-            return Answer(response.status_code, response.text)
+            with session.get(
+                url, timeout=timeout, headers=headers, allow_redirects=False, stream=True
+            ) as response:
+                return Answer(response.status_code, _text(response, timeout))
         except requests.RequestException as error:
             return Answer(0, str(error))
+
+
+def _text(response: requests.Response, timeout: float) -> str:
+    """Return a body as text, as much of it as comes in time: some pages never end."""
+    body = b""
+    end = time.monotonic() + timeout
+    for chunk in response.iter_content(_CHUNK):
+        body += chunk
+        if len(body) >= _MOST or time.monotonic() > end:
+            break
+    try:
+        return body.decode(response.encoding or "utf-8", "replace")
+    except LookupError:  # there is no such encoding
+        return body.decode("utf-8", "replace")
 
 
 class AppSession(requests.Session):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import pytest
+from _pytest._code.code import TerminalRepr
 
 from pytest_warmci.errors import BaselineRotten, DiskReadOnly, DiskTooSmall, WarmciError
 from pytest_warmci.plugin.collect import Key
@@ -45,6 +46,28 @@ def note(
         _note_skip(lane, key, item, report, error)
     elif report.when == "call":
         lane.outcomes.note(item.nodeid, "passed")
+    _mask(report, lane.run.masked)
+
+
+def _mask(report: pytest.TestReport, masked: Callable[[str], str]) -> None:
+    """Blot secrets out of what a report shows: a test's values, what it printed, its reason."""
+    report.sections = [(name, masked(text)) for name, text in report.sections]
+    report.longrepr = _masked_inside(report.longrepr, masked)
+
+
+def _masked_inside(shown: Any, masked: Callable[[str], str]) -> Any:
+    """Return what pytest shows of an exception, with every text in it masked.
+
+    It is text, a tuple, or objects of pytest's that are made of these, which are changed.
+    """
+    if isinstance(shown, str):
+        return masked(shown)
+    if isinstance(shown, list | tuple):
+        return type(shown)(_masked_inside(each, masked) for each in shown)
+    if isinstance(shown, TerminalRepr):
+        for name, value in vars(shown).items():
+            setattr(shown, name, _masked_inside(value, masked))
+    return shown
 
 
 def _note_failure(
@@ -75,9 +98,10 @@ def _note_failure(
         lane.outcomes.note(item.nodeid, "not-evaluated", f"{item.name} failed on the base")
     elif excused:
         label(report, verdict=NOT_EVALUATED)
-        lane.outcomes.note(item.nodeid, "not-evaluated", _reason(item, error))
+        reason = lane.run.masked(_reason(item, error))
+        lane.outcomes.note(item.nodeid, "not-evaluated", reason)
     else:
-        lane.outcomes.note(item.nodeid, "failed", _reason(item, error))
+        lane.outcomes.note(item.nodeid, "failed", lane.run.masked(_reason(item, error)))
 
 
 def _ours(error: BaseException | None) -> list[WarmciError]:

@@ -20,7 +20,7 @@ from pytest_warmci.plugin.reports import NOT_EVALUATED, labels
 from pytest_warmci.runs.session import SessionRuns
 from pytest_warmci.runs.summary import describe, describe_known_good
 from pytest_warmci.store.results import Result, read_result
-from pytest_warmci.store.sessions import Session, write_session
+from pytest_warmci.store.sessions import Session, mask_argv, write_session
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -284,4 +284,5 @@ def _rerun(config: pytest.Config) -> str:
             words = [str(program.absolute().relative_to(Path.cwd()))]
         except ValueError:
             words = [str(program)]
-    return shlex.join([*words, *config.invocation_params.args])
+    # What would be a secret in it has to be typed again.
+    return shlex.join(mask_argv([*words, *map(str, config.invocation_params.args)]))

@@ -20,6 +20,7 @@ RECIPE_FILE: Final = "recipe.yml"
 _SCHEMES: Final = ("https://", "ssh://", "file://")
 _SCP_FORM: Final = re.compile(r"[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:(?!//).+")
 _SCHEME_LIKE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(//|:)")
+_CREDENTIALS: Final = re.compile(r"https://[^/]*@|ssh://[^/@]*:[^/]*@")
 _SKIPPED: Final = {"source", "__pycache__"}
 
 Seconds = Annotated[float, pydantic.Field(gt=0, le=24 * 3600)]
@@ -135,12 +136,12 @@ def absolute_source(location: str, base: Path, where: str) -> str:
         InputError: It is a URL of a kind that is not read, or carries credentials.
     """
     if is_url(location):
-        if re.match(r"https://[^/]*@", location):
+        if _CREDENTIALS.match(location):
             raise InputError(
                 "a URL with credentials in it is refused",
                 where=where,
                 why="they would show in process lists and reports",
-                remedy="leave them out; put them into ~/.netrc, or use an ssh:// URL",
+                remedy="leave them out; put them into ~/.netrc, or use an ssh:// URL and a key",
             )
         return location
     if _SCHEME_LIKE.match(location):

@@ -11,7 +11,7 @@ from pytest_warmci.errors import RecipeFailed
 from pytest_warmci.model import Enrolment, ProbeSpec, Revision, Stack
 from pytest_warmci.protocols import Engine
 from pytest_warmci.recipes.source import Source
-from pytest_warmci.runs.handle import AppHandle
+from pytest_warmci.runs.handle import AppHandle, without_secrets
 from pytest_warmci.runs.place import Place
 
 _PROBE_SECONDS = 10.0
@@ -45,12 +45,15 @@ def deploy(
 def bring_up(engine: Engine, place: Place, enrolment: Enrolment, stack: Stack) -> Deployed:
     """Deploy a rendered stack and wait until it is proven to serve; see `deploy`."""
     begun = time.monotonic()
-    engine.deploy(place, stack)
-    engine.wait_converged(place, stack, enrolment.deploy_timeout)
-    left = max(enrolment.deploy_timeout - (time.monotonic() - begun), _PROBE_SECONDS)
-    wait_serving(engine.address(place), enrolment.probe, left, f"{stack.recipe} {stack.revision}")
-    proof = engine.prove(place, stack)
-    return Deployed(AppHandle(engine, place, stack), stack, proof)
+    app = AppHandle(engine, place, stack)
+    what = f"{stack.recipe} {stack.revision}"
+    with without_secrets(app):
+        engine.deploy(place, stack)
+        engine.wait_converged(place, stack, enrolment.deploy_timeout)
+        left = max(enrolment.deploy_timeout - (time.monotonic() - begun), _PROBE_SECONDS)
+        wait_serving(engine.address(place), enrolment.probe, left, what)
+        proof = engine.prove(place, stack)
+    return Deployed(app, stack, proof)
 
 
 def take_down(engine: Engine, place: Place, enrolment: Enrolment) -> None:

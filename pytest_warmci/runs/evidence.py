@@ -13,7 +13,7 @@ from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.run import Run
 
 _MOST: Final = 2_000_000
-"""Characters of a log or patch that are kept: its end, where the trouble is."""
+"""Bytes of a log that are kept (its end, where the trouble is), characters of anything else."""
 
 _PROBE_SECONDS: Final = 5.0
 
@@ -29,7 +29,7 @@ def keep_evidence(run: Run, stage: str, *, passed: bool) -> None:
     _keep(run, f"logs of {stage}", lambda: _keep_logs(run, place, stage))
     if not passed:
         _keep(run, "the last probe", lambda: _keep_probe(run, place, stage))
-        _keep(run, "what head changes", lambda: _keep_patch(run, place))
+        _keep(run, "what head changes", lambda: _keep_patch(run))
 
 
 def evidence_of(folder: Path) -> tuple[str, ...]:
@@ -49,28 +49,38 @@ def _keep(run: Run, what: str, keep: Callable[[], None]) -> None:
 
 def _keep_logs(run: Run, place: Place, stage: str) -> None:
     for service, path in run.engine.logs(place).items():
-        with path.open("rb") as file:
-            file.seek(max(path.stat().st_size - _MOST, 0))
-            text = file.read(_MOST).decode("utf-8", "replace")
-        _write(run, place, f"logs/{stage}-{service}.log", text)
+        _write(run, f"logs/{stage}-{service}.log", run.masked(_end_of(path)))
 
 
 def _keep_probe(run: Run, place: Place, stage: str) -> None:
     probe = run.plan.enrolment.probe
     answer = http.get(run.engine.address(place) + probe.path, timeout=_PROBE_SECONDS)
     said = f"HTTP {answer.status}" if answer.status else "no answer"
-    text = f"GET {probe.path}\n{said}\n\n{answer.text[:_MOST]}\n"
-    _write(run, place, f"probe-{stage}.txt", text)
+    text = f"GET {probe.path}\n{said}\n\n{answer.text}\n"
+    # Cut off when it is masked: half a secret would not be seen.
+    _write(run, f"probe-{stage}.txt", run.masked(text)[:_MOST])
 
 
-def _keep_patch(run: Run, place: Place) -> None:
+def _keep_patch(run: Run) -> None:
     base, head = run.plan.base, run.plan.head
     if base is not None:
         patch = run.plan.source.diff(base.commit, head.commit)
-        _write(run, place, "base-to-head.patch", patch[:_MOST])
+        _write(run, "base-to-head.patch", run.masked(patch)[:_MOST])
 
 
-def _write(run: Run, place: Place, name: str, text: str) -> None:
+def _end_of(log: Path) -> str:
+    """Return the end of a log; when its beginning is left out, the first line says so."""
+    with log.open("rb") as file:
+        left_out = log.stat().st_size - _MOST
+        file.seek(max(left_out, 0))
+        if left_out > 0:
+            left_out += len(file.readline(_MOST))  # half a line may be half a secret
+        text = file.read(_MOST).decode("utf-8", "replace")
+    note = f"warmci: the first {left_out} bytes of this log were not kept\n"
+    return note + text if left_out > 0 else text
+
+
+def _write(run: Run, name: str, text: str) -> None:
     path = run.folder / name
     make_folder(path.parent)
-    write_text(path, run.engine.masked(place, text))
+    write_text(path, text)

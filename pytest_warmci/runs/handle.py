@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
-from pytest_warmci.errors import InputError
+from pytest_warmci.errors import InputError, WarmciError
+from pytest_warmci.masking import blotted
 from pytest_warmci.model import Stack
 from pytest_warmci.protocols import Engine
 from pytest_warmci.runs.place import Place
@@ -54,5 +56,23 @@ class AppHandle:
                 where=self.domain,
                 remedy=f"name one of: {', '.join(sorted(found))}",
             )
-        text = found[service].read_text("utf-8", "replace")
-        return self._engine.masked(self._place, text)
+        return self.masked(found[service].read_text("utf-8", "replace"))
+
+    def masked(self, text: str) -> str:
+        """Return `text` with every secret of the app blotted out."""
+        return blotted(text, self._engine.secret_values(self._place))
+
+
+@contextmanager
+def without_secrets(app: AppHandle) -> Iterator[None]:
+    """Blot the app's secrets out of what an error says that is raised inside.
+
+    It may quote the app, and ends up in logs, reports and alerts.
+    """
+    try:
+        yield
+    except WarmciError as error:
+        for name in ("what", "where", "why", "remedy", "changed"):
+            setattr(error, name, app.masked(getattr(error, name)))
+        error.args = (error.what,)
+        raise

@@ -24,6 +24,7 @@ from pytest_warmci.model import FORMAT, KnownGood, Stage
 from pytest_warmci.runs import reap, recover
 from pytest_warmci.runs.deploying import bring_up, deploy, take_down
 from pytest_warmci.runs.evidence import keep_evidence
+from pytest_warmci.runs.handle import without_secrets
 from pytest_warmci.runs.keeping import keep_running
 from pytest_warmci.runs.run import Run
 from pytest_warmci.store import snapshots
@@ -220,7 +221,7 @@ class QuickTrack:
             run.running(bring_up(run.engine, self._place, run.plan.enrolment, stack))
         if run.witness is None or run.deployed is None:
             return
-        with run.phases("witness"):
+        with run.phases("witness"), without_secrets(run.deployed.app):
             run.planted = dict(entry.witness)
             run.before = run.witness.check(run.deployed.app, run.planted)
         promised = int(entry.evidence.get("witnessed", 0))

@@ -11,10 +11,12 @@ from typing import Any
 from pytest_warmci.clients.locks import Holder, hold
 from pytest_warmci.clients.machine import utc_exact
 from pytest_warmci.errors import RecipeFailed
+from pytest_warmci.masking import blotted
 from pytest_warmci.model import Revision
 from pytest_warmci.naming import canonical_domain
 from pytest_warmci.protocols import Engine, Progress
 from pytest_warmci.runs.deploying import Deployed
+from pytest_warmci.runs.handle import without_secrets
 from pytest_warmci.runs.phases import Phases
 from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.planning import RunPlan, sample_stack
@@ -55,6 +57,7 @@ class Run:
     leftovers: list[str] = field(default_factory=list)
     kept: KeptApp | None = None
     _held: list[Held] = field(default_factory=list)
+    _secrets: set[str] = field(default_factory=set)
 
     @property
     def recipe(self) -> str:
@@ -104,6 +107,15 @@ class Run:
         now = utc_exact()
         return tuple(each if each.until else replace(each, until=now) for each in self._held)
 
+    def masked(self, text: str) -> str:
+        """Return `text` with every secret that an app of this run has or had blotted out.
+
+        Those that an app had are known from an earlier call.
+        """
+        if self.place is not None:
+            self._secrets |= set(self.engine.secret_values(self.place))
+        return blotted(text, self._secrets)
+
     def prepare(self, revision: Revision, domain: str) -> None:
         """Fetch and build what deploying a revision needs, so that deploying does not wait for it.
 
@@ -127,8 +139,9 @@ class Run:
         """
         if self.witness is None:
             return
-        self.planted = self.witness.plant(deployed.app)
-        self.before = self.witness.check(deployed.app, self.planted)
+        with without_secrets(deployed.app):
+            self.planted = self.witness.plant(deployed.app)
+            self.before = self.witness.check(deployed.app, self.planted)
         if self.before == 0:
             raise RecipeFailed(
                 "the witness finds nothing of what it has just planted",
@@ -149,7 +162,8 @@ class Run:
             raise RecipeFailed("data: not witnessed", where=self.recipe)
         before = self.before or 0
         try:
-            self.after = self.witness.check(self.deployed.app, self.planted)
+            with without_secrets(self.deployed.app):
+                self.after = self.witness.check(self.deployed.app, self.planted)
         except RecipeFailed as error:
             self.after = 0
             raise RecipeFailed(

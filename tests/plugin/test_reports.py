@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -245,3 +246,41 @@ def test_results_carry_everything_that_was_promised(shop: Shop) -> None:
     assert [] == result["leftovers"] == result["incomplete_because"]
     assert str(Path(result["source"]["location"])) == str(shop.recipe / "source")
     assert result["seconds"] >= sum(phase["seconds"] for phase in result["phases"]) - 0.05
+
+
+LEAKY = """
+import pytest
+
+@pytest.fixture
+def noisy(app):
+    yield
+    print("printed later:", NEVER_EMPTY[0])
+    raise RuntimeError(f"teardown with {NEVER_EMPTY[0]}")
+
+NEVER_EMPTY = []
+
+def test_own(app, noisy):
+    password = app.secret("admin_password")
+    NEVER_EMPTY.append(password)
+    print("printed:", password)
+    assert password == "another one"
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "worker"])
+def test_no_report_shows_a_secret(shop: Shop, workers: tuple[str, ...]) -> None:
+    """Not a test's values, nor what it printed, nor what its fixtures raise when the app is gone."""
+    path = shop.pytester.path / "junit.xml"
+    shop.tests(LEAKY)
+    words = (f"--junitxml={path}", "-ojunit_logging=all", "--showlocals", "-rA", *workers)
+
+    done = shop.run(*words) if not workers else shop.run_outside(*words)
+
+    assert 1 == done.ret, shop.text()
+    shown = shop.text() + path.read_text() + json.dumps(shop.result())
+    assert re.search(r"password += '\*{8}'", shown)
+    assert "printed: ********" in shown
+    assert "printed later: ********" in shown
+    assert "RuntimeError: teardown with ********" in shown
+    assert "test_own[install]: assert '********' == 'another one'" in shop.result()["reason"]
+    assert not re.search("(?:printed|printed later|with): *(?![*])", shown)

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = "pytest_warmci"
 LONGEST_FILE = 400
 
-GROUND = frozenset({"api", "errors", "model", "naming", "protocols", "settings"})
+GROUND = frozenset({"api", "errors", "masking", "model", "naming", "protocols", "settings"})
 LOWER = GROUND | {"clients", "engines", "recipes", "store"}
 
 # layer: (what it may import of the package, beside itself; why not more)

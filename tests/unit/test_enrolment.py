@@ -65,7 +65,8 @@ def test_reads_every_key(tmp_path: Path) -> None:
         ("source: source", "source: ''", 3, "source: must not be empty", ""),
         ("source: source", "source: http://x/y", 3, "'http' is no kind of URL that is read", "use https://, ssh://, file://, git@host:path or a path"),
         ("source: source", "source: 'ext::sh -c id'", 3, "'ext' is no kind of URL that is read", "use https://, ssh://, file://, git@host:path or a path"),
-        ("source: source", "source: https://me:secret@x/y", 3, "a URL with credentials in it is refused", "leave them out; put them into ~/.netrc, or use an ssh:// URL"),
+        ("source: source", "source: https://me:secret@x/y", 3, "a URL with credentials in it is refused", "leave them out; put them into ~/.netrc, or use an ssh:// URL and a key"),
+        ("source: source", "source: ssh://me:secret@x/y", 3, "a URL with credentials in it is refused", "leave them out; put them into ~/.netrc, or use an ssh:// URL and a key"),
     ],
 )  # fmt: skip
 def test_refuses_with_line_and_remedy(

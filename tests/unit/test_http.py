@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -14,6 +15,13 @@ from pytest_warmci.clients import http
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        if self.path == "/endless":
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError):
+                while True:
+                    self.wfile.write(b"more " * 10_000)
+            return
         if self.path == "/moved":
             self.send_response(302)
             self.send_header("Location", "/")
@@ -45,6 +53,15 @@ def test_any_status_is_an_answer(url: str) -> None:
     )
     assert 404 == http.get(f"{url}/missing", timeout=5).status
     assert 302 == http.get(f"{url}/moved", timeout=5).status
+
+
+def test_a_page_that_never_ends_is_cut_off(url: str) -> None:
+    """What has come of it counts; who asks goes on."""
+    answer = http.get(f"{url}/endless", timeout=20)
+
+    assert 200 == answer.status
+    assert 4_000_000 < len(answer.text) < 5_000_000
+    assert answer.text.startswith("more more")
 
 
 def test_nobody_there_is_an_answer_too() -> None:

@@ -60,9 +60,9 @@ def test_what_was_never_learnt_is_not_found(tmp_path: Path) -> None:
 def test_a_path_that_a_script_would_have_to_quote_is_refused(path: str) -> None:
     """Container paths are replaced in the recipe's scripts, where nobody quotes them."""
     plain = Path("/srv/plain")
-    with pytest.raises(EngineUnavailable, match=r"state directory's.*have to quote") as caught:
+    with pytest.raises(EngineUnavailable, match="the state directory's path has") as caught:
         check_paths(plain, Path(path))
-    with pytest.raises(EngineUnavailable, match=r"recipe folder's.*have to quote") as other:
+    with pytest.raises(EngineUnavailable, match="the recipe folder's path has") as other:
         check_paths(Path(path), plain)
 
     assert "--warmci-state" in caught.value.remedy

@@ -15,7 +15,7 @@ import pytest
 
 from pytest_warmci.clients import command, http, processes
 from pytest_warmci.clients.waiting import Look, wait_until
-from pytest_warmci.engines.process import plan as plans
+from pytest_warmci.engines.process import engine as engines, plan as plans
 from pytest_warmci.engines.process.conduct import Conductor
 from pytest_warmci.engines.process.records import TOKEN, Records, new_record
 from pytest_warmci.errors import AddressTaken, NotEvaluated, RecipeFailed
@@ -121,8 +121,9 @@ def test_a_service_that_ends_fails_with_its_code_and_log(tiny: TinyApp) -> None:
     assert error.what.startswith("service 'app' ended with code 3 after ")
     assert "log of app:\nweb starts with ********" == error.why
     assert secret in tiny.log()
-    assert "********" in tiny.engine.masked(tiny.spot, tiny.log())
+    assert {secret} == set(tiny.engine.secret_values(tiny.spot))
     tiny.down()
+    assert tiny.log().endswith("web starts with ********\n")
     assert [] == tiny.engine.leftovers(tiny.spot)
 
 
@@ -160,15 +161,32 @@ def test_db_stops_after_what_depends_on_it(tiny: TinyApp) -> None:
     tiny.engine.settle(tiny.spot, 10)
 
 
-def test_a_stop_that_takes_too_long_is_not_evaluated(tiny: TinyApp) -> None:
+def test_a_stop_that_takes_too_long_is_not_evaluated(
+    tiny: TinyApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Settling has a limit of its own, and says who is left."""
+    text = tiny.files["compose.yml"]
+    tiny.files["compose.yml"] = text.replace("stop_grace_period: 5s", "stop_grace_period: 100ms")
     tiny.up(tiny.stack(MODE="deaf"))
     tiny.engine.undeploy(tiny.spot)
+    monkeypatch.setattr(engines, "_KILLED", 0.1)
+    monkeypatch.setattr(Records, "kill", lambda *_: None)
 
     with pytest.raises(NotEvaluated, match="the app does not stop") as caught:
         tiny.engine.settle(tiny.spot, 0)
 
     assert "still running: app, db" == caught.value.why
+    monkeypatch.undo()
+    tiny.down()
+
+
+def test_a_short_limit_does_not_cut_the_grace_off(tiny: TinyApp) -> None:
+    """A service may take all of its grace, whatever the caller would wait for."""
+    tiny.up(tiny.stack(MODE="deaf"))
+
+    tiny.down(timeout=0)
+
+    assert [] == tiny.engine.leftovers(tiny.spot)
 
 
 def test_what_a_killed_write_left_is_swept_when_nothing_runs(tiny: TinyApp) -> None:

@@ -102,7 +102,7 @@ class Conductor:
         """Return what is wrong with a running service; asked no more often than is useful."""
         when, known = self._checked.get(each.name, (0.0, ""))
         if time.monotonic() - when >= _CHECK_EVERY:
-            known = _illness(each.health, each)
+            known = mask(self._app.folder, _illness(each.health, each))
             self._checked[each.name] = (time.monotonic(), known)
         return known
 
@@ -189,9 +189,10 @@ class Conductor:
         log = folder / "logs" / f"{record.service}.log"
         try:
             with log.open("rb") as file:
-                begin = log.stat().st_size - _TAIL
-                file.seek(max(record.log_from, begin))
-                if begin > record.log_from:
+                size = log.stat().st_size
+                begin = record.log_from if record.log_from <= size else 0  # it was cut since
+                file.seek(max(begin, size - _TAIL))
+                if size - _TAIL > begin:
                     file.readline()  # half a line may be half a secret
                 text = file.read(_TAIL).decode("utf-8", "replace").strip()
         except FileNotFoundError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,15 +13,18 @@ from pytest_warmci.engines.process import boot, keys
 from pytest_warmci.engines.process.addresses import provide_address
 from pytest_warmci.engines.process.checks import check_machine, check_paths, check_user_namespaces
 from pytest_warmci.engines.process.conduct import Conductor, end_strays, stop_wave
+from pytest_warmci.engines.process.logs import LogWatch, mask_logs
 from pytest_warmci.engines.process.plan import running_as_root
 from pytest_warmci.engines.process.provision import Provision
 from pytest_warmci.engines.process.records import KEY, OwnerRecord, Records
-from pytest_warmci.engines.process.secrets import mask, read_secret
+from pytest_warmci.engines.process.secrets import read_secret, secret_values
 from pytest_warmci.errors import AddressTaken, NotEvaluated, RecipeFailed
 from pytest_warmci.model import RunningService, Stack
 from pytest_warmci.protocols import AppPlace, Progress
 
 _EVERY = 0.05
+_KILLED = 5.0
+"""Seconds for what was killed to be gone."""
 
 
 class ProcessEngine:
@@ -37,6 +40,7 @@ class ProcessEngine:
 
     def __init__(self, recipe_folder: Path, cache: Path, progress: Progress) -> None:
         self._provision = Provision(recipe_folder, cache / "process", progress)
+        self._watch = LogWatch()
 
     def check(self) -> None:
         """Raise when this machine cannot run the recipe."""
@@ -65,6 +69,7 @@ class ProcessEngine:
         self.prepare(stack)
         conductor = Conductor(self._provision, app, stack)
         conductor.begin()
+        self._watch.begin(app.folder)
         conductor.step()
 
     def wait_converged(self, app: AppPlace, stack: Stack, timeout: float) -> None:
@@ -83,10 +88,18 @@ class ProcessEngine:
     def settle(self, app: AppPlace, timeout: float) -> None:
         """Return when nothing of the app runs any more; the overdue are killed.
 
+        Its logs are without secrets then.
+
+        Args:
+            app: The app.
+            timeout: Seconds for that, but never fewer than its services may take to stop.
+
         Raises:
             NotEvaluated: Something would not go, or somebody else uses the volumes.
         """
         records = Records(app.folder)
+        graces = sum(record.stop_grace for record in records.all())
+        timeout = max(timeout, graces + _KILLED)
 
         def look() -> Look:
             left = stop_wave(records) or end_strays(app.folder)
@@ -101,6 +114,8 @@ class ProcessEngine:
                 why=late.state,
                 changed="its services were told to stop, and killed when their grace was over",
             ) from None
+        self._watch.end(app.folder)
+        mask_logs(app.folder)
         strangers = processes.using(app.folder / "volumes")
         if strangers:
             raise NotEvaluated(
@@ -200,9 +215,9 @@ class ProcessEngine:
         """Return the value of a secret of the compose file."""
         return read_secret(app.folder, stack, name)
 
-    def masked(self, app: AppPlace, text: str) -> str:
-        """Return `text` with every secret of the app blotted out."""
-        return mask(app.folder, text)
+    def secret_values(self, app: AppPlace) -> Collection[str]:
+        """Return the values of all secrets that the app has; nothing once it is removed."""
+        return secret_values(app.folder)
 
     def needs_training(self, stack: Stack) -> bool:
         """Tell whether booting this stack could be made faster by `train`."""
@@ -222,6 +237,7 @@ class ProcessEngine:
         make_folder(folder)
         conductor = Conductor(self._provision, app, stack, folder)
         conductor.begin()
+        self._watch.begin(app.folder)
         _drive(conductor, stack, timeout)
         self.undeploy(app)
         self.settle(app, timeout)

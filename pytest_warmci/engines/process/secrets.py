@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pytest_warmci.clients.files import make_folder, write_text
 from pytest_warmci.errors import InputError
+from pytest_warmci.masking import blotted
 from pytest_warmci.model import Stack
 
 _ALPHABET = string.ascii_letters + string.digits
@@ -51,12 +52,13 @@ def read_secret(folder: Path, stack: Stack, name: str) -> str:
     return (folder / "secrets" / secret.full_name).read_text("utf-8").strip()
 
 
-def mask(folder: Path, text: str) -> str:
-    """Return `text` with the value of every secret of the app blotted out."""
+def secret_values(folder: Path) -> frozenset[str]:
+    """Return the values of all secrets that an app has."""
     place = folder / "secrets"
     files = place.iterdir() if place.is_dir() else ()
-    values = {path.read_text("utf-8", "replace").strip() for path in files}
-    # The longest first: one secret may be the beginning of another one.
-    for value in sorted(values - {""}, key=len, reverse=True):
-        text = text.replace(value, "********")
-    return text
+    return frozenset(path.read_text("utf-8", "replace").strip() for path in files)
+
+
+def mask(folder: Path, text: str) -> str:
+    """Return `text` with the value of every secret of the app blotted out."""
+    return blotted(text, secret_values(folder))

@@ -1,0 +1,1 @@
+"""Radicale behind a hostile launcher, and what becomes of it."""
