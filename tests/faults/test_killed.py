@@ -21,6 +21,7 @@ STEPS = (
 """Steps of a quick run. Most tests are one step: the sixth stretch is after the upgrade."""
 
 MOMENTS = {
+    "before the run has its lease": r"os\.rename .*/lease\.json",
     "before the app's lock is recorded": r"os\.rename .*/locks/warm-",
     "before the journal is begun": r"os\.link .*/journal\.json",
     "before the first server is started": r"os\.rename .*/owners/\w+\.json",
@@ -29,7 +30,9 @@ MOMENTS = {
     "before a server is told to stop": r"os\.kill",
     "before the kept volumes are marked": r"os\.rename .*/kept\.json",
     "before the journal is ended": r"os\.remove .*/journal\.json",
+    "before a log is kept": r"os\.rename .*/logs/quick-",
     "before the result is there": r"os\.rename .*/result\.json",
+    "before the lock is given back": r"os\.rename .*/locks/warm-\S+$",
 }
 """Moments of a quick run that lie in the middle of its steps, or between two of them."""
 
