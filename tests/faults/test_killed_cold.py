@@ -52,7 +52,7 @@ AFTER = {
     "after the entry was renamed into place": ("+1", r"os\.rename .*/quarantine\.json"),
     "before the old snapshot goes": ("+1", r"os\.rename .*/snapshot/gen-\S+ \S+/\.garbage-"),
     "while the old snapshot is deleted": ("+1", r"shutil\.rmtree .*/snapshot/\.garbage-"),
-    "before the canonical's journal is ended": ("+1", r"os\.remove .*/warm-\S+/journal\.json"),
+    "before the canonical's journal is ended": ("+2", r"os\.remove .*/warm-\S+/journal\.json"),
     "before the result is there": ("+1", r"os\.rename .*/result\.json"),
 }
 """Moments of a promotion at which the new one does."""

@@ -93,7 +93,11 @@ NOTICED: list[tuple[str, str, Scenario, str]] = [
 
 
 @pytest.mark.cost(8)
-@pytest.mark.parametrize(("bug", "state", "check", "words"), NOTICED)
+@pytest.mark.parametrize(
+    ("bug", "state", "check", "words"),
+    NOTICED,
+    ids=[f"{bug}, {check.__name__}" for bug, _, check, _ in NOTICED],
+)
 def test_a_planted_bug_is_noticed(
     request: pytest.FixtureRequest, bug: str, state: str, check: Scenario, words: str
 ) -> None:
