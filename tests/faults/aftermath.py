@@ -66,12 +66,13 @@ def check_known_good(workshop: Workshop, *allowed: KnownGood) -> KnownGood:
 
 def check_put_back(workshop: Workshop) -> None:
     """The canonical lies there as its known-good says, to the byte."""
-    assert workshop.volumes_digest() == workshop.known_good.digest
+    found, entry = workshop.volumes_digest(), workshop.known_good
+    assert found == entry.digest, f"not put back: {found} is not {entry.digest}"
 
 
 def check_recovered(workshop: Workshop, outcome: Outcome, before: KnownGood) -> None:
     """The run after a fault passes, from the same known-good, and leaves nothing."""
-    assert outcome.status == 0, outcome.text
+    assert outcome.status == 0, f"the next run has not passed: {outcome.text}"
     check_known_good(workshop, before)
     if outcome.result["mode"] == "quick":
         assert outcome.result["known_good"] == {"before": before.digest, "after": before.digest}
@@ -80,7 +81,8 @@ def check_recovered(workshop: Workshop, outcome: Outcome, before: KnownGood) -> 
 
 def check_quiet(workshop: Workshop) -> None:
     """Nothing is left."""
-    assert [] == leftovers(workshop)
+    found = leftovers(workshop)
+    assert not found, f"left over: {found}"
 
 
 def end_leftovers(workshop: Workshop) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
 from pytest_warmci.clients import command
 from tests.e2e.workshop import LIMIT, ROOT, Outcome, Workshop, clean_environment
@@ -76,6 +75,7 @@ def sample(count: int, most: int) -> list[int]:
     return sorted({1 + round(i * (count - 1) / (most - 1)) for i in range(most)})
 
 
-def run_folder(workshop: Workshop) -> Path:
-    """Return the folder of the run that began last."""
-    return max(workshop.state.runs.iterdir(), key=lambda path: path.stat().st_ctime_ns)
+def last_run(workshop: Workshop) -> str:
+    """Return the id of the run that began last."""
+    folders = workshop.state.runs.iterdir()
+    return max(folders, key=lambda folder: (folder / "lease.lock").stat().st_mtime_ns).name

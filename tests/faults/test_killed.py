@@ -21,15 +21,21 @@ STEPS = (
 """Steps of a quick run. Most tests are one step: the sixth stretch is after the upgrade."""
 
 MOMENTS = {
-    "before the app's lock is recorded": r"os\.rename .*/locks/warm-",
-    "before the journal is begun": r"os\.link .*/journal\.json",
-    "before the first server is started": r"os\.rename .*/owners/\w+\.json",
-    "between a server and the record of its pid": r"open /dev/null",
-    "while the install is linked": r"os\.link .*/run/app/install/",
-    "before a server is told to stop": r"os\.kill",
-    "before the kept volumes are marked": r"os\.rename .*/kept\.json",
-    "before the journal is ended": r"os\.remove .*/journal\.json",
-    "before the result is there": r"os\.rename .*/result\.json",
+    "before the run has its lease": ("+1", r"os\.rename .*/lease\.json"),
+    "before the app's lock is recorded": ("+1", r"os\.rename .*/locks/warm-"),
+    "before the journal is begun": ("+1", r"os\.link .*/journal\.json"),
+    "before the first server is started": ("+1", r"os\.rename .*/owners/\w+\.json"),
+    "between a server and the record of its pid": ("+2", r"os\.rename .*/owners/\w+\.json"),
+    "while the install is linked": ("deploy#1+99", r"os\.link .*/run/app/install/"),
+    "before the base's server is told to stop": ("upgrade#1+1", r"os\.kill"),
+    "before the head's server is told to stop": ("stop#1+1", r"os\.kill"),
+    "before a server that has gone is forgotten": ("stop#1+1", r"os\.remove .*/owners/"),
+    "before the kept volumes are marked": ("+1", r"os\.rename .*/kept\.json"),
+    "before a log is kept": ("+1", r"os\.rename .*/logs/quick-"),
+    "before the journal is ended": ("+2", r"os\.remove .*/journal\.json"),
+    "before the result is there": ("+1", r"os\.rename .*/result\.json"),
+    "before the lock is given back": ("+2", r"os\.rename .*/locks/warm-"),
+    "before the lease is given back": ("+2", r"os\.rename .*/lease\.json"),
 }
 """Moments of a quick run that lie in the middle of its steps, or between two of them."""
 
@@ -74,7 +80,9 @@ def test_a_quick_run_killed_in_a_moment_is_recovered_by_the_next(
     """Where one change has been made and the one that belongs to it has not."""
     before = radicale.known_good
 
-    killed(radicale, "+1", "--quick", only=MOMENTS[moment])
+    at, only = MOMENTS[moment]
+
+    killed(radicale, at, "--quick", only=only)
 
     check_known_good(radicale, before)
     check_recovered(radicale, radicale.pytest("--quick"), before)
@@ -86,7 +94,7 @@ RESTORING = {
     "before the old volumes are moved aside": ("restore#2+1", r"os\.rename \S+/volumes "),
     "between the old volumes and the new ones": ("restore#2+1", r"os\.rename \S+ \S+/volumes$"),
     "before what was moved aside is deleted": ("restore#2+1", r"shutil\.rmtree .*\.garbage-"),
-    "before the journal is ended": ("+1", r"os\.remove .*/journal\.json"),
+    "before the journal is ended": ("+2", r"os\.remove .*/journal\.json"),
 }
 """Moments of the restore after a head that did not pass."""
 
