@@ -150,7 +150,7 @@ class Summary:
             return EXIT_NOT_EVALUATED
         if status not in (0, 1, 5):
             # Under -n, xdist turns --maxfail into an interruption.
-            limit = self._config.option.maxfail
+            limit = self._config.option.maxfail or 0
             distributed = bool(getattr(self._config.option, "tx", None))
             by_maxfail = status == 2 and distributed and 0 < limit <= self._failed
             return 1 if by_maxfail else status
