@@ -15,7 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import FrameType
 
+from pytest_warmci.clients import interrupts
 from pytest_warmci.errors import CommandFailed
 
 _SHOWN = 4_000
@@ -168,15 +170,29 @@ def exit_code(pid: int) -> int | None:
 
 
 def stream(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
-    """Run a program in the foreground on our own terminal and return its exit code."""
-    with subprocess.Popen(list(argv), env=None if env is None else dict(env)) as child:
-        # Nobody but us can pass a SIGTERM on; an interrupt comes from the terminal to both of us.
-        before = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
-        try:
-            while True:
-                try:
-                    return child.wait()
-                except KeyboardInterrupt:
-                    continue  # the child cleans up, and then ends
-        finally:
-            signal.signal(signal.SIGTERM, before)
+    """Run a program in the foreground on our own terminal and return its exit code.
+
+    Signals that ask us to stop are passed on, and the program's end is waited for: it cleans up.
+    A Ctrl-C that a terminal sends to both of us comes to it twice, which it has to bear.
+    """
+    child: subprocess.Popen[bytes] | None = None
+    early: list[int] = []
+
+    def pass_on(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a handler's signature
+        if child is None:
+            early.append(number)
+        else:
+            child.send_signal(number)
+
+    before = {number: signal.getsignal(number) for number in interrupts.SIGNALS}
+    ours = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in ours:
+        signal.signal(number, pass_on)
+    try:
+        child = subprocess.Popen(list(argv), env=None if env is None else dict(env))
+        for each in early:
+            child.send_signal(each)
+        return child.wait()
+    finally:
+        for number in ours:
+            signal.signal(number, before[number])

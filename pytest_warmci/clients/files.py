@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from pytest_warmci.clients import interrupts
 from pytest_warmci.clients.disk import disk_trouble_named
 from pytest_warmci.clients.machine import process_start
 from pytest_warmci.errors import StateDamaged
@@ -198,11 +199,12 @@ def remove_tree(path: Path) -> None:
             name, see `sweep_garbage`).
     """
     garbage = garbage_name(path)
-    try:
-        rename(path, garbage)
-    except FileNotFoundError:
-        return
-    _delete(garbage)
+    with interrupts.shielded():  # half deleted, it would lie there until somebody sweeps
+        try:
+            rename(path, garbage)
+        except FileNotFoundError:
+            return
+        _delete(garbage)
 
 
 def sweep_garbage(folder: Path) -> None:

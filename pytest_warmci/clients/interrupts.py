@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Final
+from typing import Final, NoReturn
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -29,15 +29,20 @@ class _State:
         self.seen: list[int] = []
         self.depth = 0
         self.pending = False
+        self.ours: list[signal.Signals] = []
         self.answer: Callable[[], str] | None = None
+        self.output: int | None = None
+        self.leave_prompt: Callable[[str], NoReturn] | None = None
 
-    def deliver(self) -> None:
+    def deliver(self, number: int) -> NoReturn:
         """Raise what was told."""
         self.pending = False
-        number = self.seen[0]
         if number == signal.SIGINT:
             raise KeyboardInterrupt
-        raise Terminated(signal.Signals(number).name)
+        name = signal.Signals(number).name
+        if self.leave_prompt is not None:
+            self.leave_prompt(name)
+        raise Terminated(name)
 
 
 _state = _State()
@@ -50,39 +55,48 @@ def listening(answer: Callable[[], str]) -> Iterator[None]:
     Does nothing inside itself, nor in another thread than the main one, where none are handled.
 
     Args:
-        answer: Says what goes on, to whoever sends another signal while we are leaving.
+        answer: Says what goes on, to whoever sends another signal while we are leaving; goes to
+            what is standard error now, whatever captures it later.
     """
     if _state.answer is not None or threading.current_thread() is not threading.main_thread():
         yield
         return
-    _state.answer = answer
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    ours = [number for number in SIGNALS if before[number] is not signal.SIG_IGN]
-    for number in ours:
-        signal.signal(number, _handle)
+    _state.ours = [each for each in SIGNALS if before[each] not in (signal.SIG_IGN, None)]
+    _state.answer = answer
+    with suppress(OSError):  # it may be closed
+        _state.output = os.dup(2)
+    _handle_ours()
     try:
         yield
     finally:
-        for number in ours:
+        for number in _state.ours:
             signal.signal(number, before[number])
+        output, _state.output = _state.output, None
+        if output is not None:
+            os.close(output)
         _state.answer = None
+        _state.ours = []
         _state.seen.clear()
         _state.pending = False
 
 
 @contextmanager
-def silent() -> Iterator[None]:
-    """Give the signals back to whoever had them, for a debugger's prompt."""
-    kept = {number: signal.getsignal(number) for number in SIGNALS}
-    ours = [number for number in SIGNALS if kept[number] is _handle]
-    for number in ours:
-        default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
-        signal.signal(number, default)
+def prompting(leave: Callable[[str], NoReturn]) -> Iterator[None]:
+    """Leave Ctrl-C to a debugger's prompt during the block: there it ends a command, not the run.
+
+    Shielded blocks stay shielded, and other signals still ask us to stop.
+
+    Args:
+        leave: Given the name of such a signal, raises what a debugger lets through; it would take
+            an interruption for a Ctrl-C.
+    """
+    _state.leave_prompt = leave
     try:
         yield
     finally:
-        for number in ours:
-            signal.signal(number, _handle)
+        _state.leave_prompt = None
+        _handle_ours()  # a debugger installs a handler of its own when it goes on
 
 
 @contextmanager
@@ -97,16 +111,31 @@ def shielded() -> Iterator[None]:
         raise
     _state.depth -= 1
     if _state.depth == 0 and _state.pending:
-        _state.deliver()
+        _state.deliver(_state.seen[0])
+
+
+@contextmanager
+def finishing() -> Iterator[None]:
+    """Let no signal in during the block, nor at its end: nothing is left to be stopped.
+
+    Whoever says what became of it all asks `told`.
+    """
+    _state.depth += 1
+    try:
+        yield
+    finally:
+        _state.depth -= 1
+        _state.pending = False
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Let signals in again during the block, within a shielded one."""
-    depth, _state.depth = _state.depth, 0
+    depth = _state.depth
     try:
+        _state.depth = 0
         if _state.pending:
-            _state.deliver()
+            _state.deliver(_state.seen[0])
         yield
     finally:
         _state.depth = depth
@@ -117,14 +146,23 @@ def told() -> bool:
     return bool(_state.seen)
 
 
+def _handle_ours() -> None:
+    for number in _state.ours:
+        signal.signal(number, _handle)
+
+
 def _handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a handler's signature
+    open_ = _state.depth == 0
+    if open_ and number == signal.SIGINT and _state.leave_prompt is not None:
+        raise KeyboardInterrupt  # the debugger's, not ours
     first = not _state.seen
     _state.seen.append(number)
-    if first and _state.depth == 0:
-        _state.deliver()
+    if open_ and (first or _state.leave_prompt is not None):
+        _state.deliver(number)
     if first:
         _state.pending = True
     answer = _state.answer() if _state.answer is not None else ""
-    # Straight to the descriptor: whatever was being written may hold a lock of its stream.
+    # Straight to a descriptor: whatever was being written may hold a lock of its stream.
     with suppress(OSError):
-        os.write(2, f"warmci: told to stop, {answer}\n".encode())
+        descriptor = 2 if _state.output is None else _state.output
+        os.write(descriptor, f"warmci: told to stop, {answer}\n".encode())

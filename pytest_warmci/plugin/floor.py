@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Generator, Iterable
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -52,7 +52,8 @@ class Floor:
         self._finalizers: list[tuple[pytest.FixtureDef[Any], pytest.FixtureRequest]] = []
         self._listening = ExitStack()
         self._listening.enter_context(interrupts.listening(self._answer))
-        self._debugging: list[AbstractContextManager[None]] = []
+        self._debugging = ExitStack()
+        self.waits_for = ""
         self.is_worker = hasattr(config, "workerinput")
         self.distributes = bool(getattr(config.option, "tx", None)) and not self.is_worker
         if not self.is_worker:
@@ -73,18 +74,17 @@ class Floor:
             for lane in self.runs.lanes
             if lane.run.phases.current
         ]
+        if self.waits_for:
+            return f"waiting for {self.waits_for} to leave"
         return f"still leaving {', '.join(doing)}" if doing else "leaving"
 
     def pytest_enter_pdb(self) -> None:
         """At a debugger's prompt Ctrl-C is the debugger's."""
-        quiet = interrupts.silent()
-        quiet.__enter__()
-        self._debugging.append(quiet)
+        self._debugging.enter_context(interrupts.prompting(_leave_prompt))
 
     def pytest_leave_pdb(self) -> None:
-        """From here on signals are ours again."""
-        while self._debugging:
-            self._debugging.pop().__exit__(None, None, None)
+        """From here on Ctrl-C is ours again."""
+        self._debugging.close()
 
     def pytest_unconfigure(self) -> None:
         """Give the signals back to whoever had them."""
@@ -221,9 +221,7 @@ class Floor:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Time what a recipe's item takes beside the lane's own steps."""
         key = key_of(item)
-        if key is None:
-            return (yield)
-        with self.lane(key.folder).run.phases("test"):
+        with nullcontext() if key is None else self.lane(key.folder).run.phases("test"):
             answer = yield
         if interrupts.told():
             # Somebody's code has swallowed the interruption: stop all the same.
@@ -322,16 +320,34 @@ class Floor:
             reports.note(self.lane(key.folder), key, item, call, report)
         return report
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Leave what is still entered, and close every lane that began."""
-        self._end_fixtures()
-        # A lane that came to its end was closed with its last item, so these did not.
-        for folder in list(self.runs.open_folders):
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Leave what is still entered, and close every lane that began.
+
+        Here a session ends in any case, so no signal may end it in the middle of that.
+        """
+        self.pytest_leave_pdb()  # who quits a debugger does not leave it
+        with interrupts.finishing():
+            while self._finalizers:
+                # An author's code: whatever it raises, the app must still be left.
+                with suppress(BaseException), interrupts.interruptible():
+                    self._end_fixtures()
             try:
-                self._close(folder, interrupted=True)
-            except WarmciError as error:  # there is no test left to tell it
-                self.progress(f"{folder.name} could not be left: {error}")
+                with ExitStack() as each:
+                    # A lane that came to its end was closed with its last item, these did not.
+                    for folder in self.runs.open_folders:
+                        each.callback(self._close_late, folder)
+            finally:
+                answer = yield
+        if interrupts.told() and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.INTERRUPTED
+        return answer
+
+    def _close_late(self, folder: Path) -> None:
+        try:
+            self._close(folder, interrupted=True)
+        except WarmciError as error:  # there is no test left to tell it
+            self.progress(f"{folder.name} could not be left: {error}")
 
     def recover_session(self) -> None:
         """Finish what a worker of this session that died had begun."""
@@ -360,6 +376,10 @@ class Floor:
             except Exception as error:  # noqa: BLE001 - an author's code, shown later
                 errors.append(error)
         return errors
+
+
+def _leave_prompt(signal_name: str) -> NoReturn:
+    pytest.exit(f"told to stop by {signal_name}", returncode=pytest.ExitCode.INTERRUPTED)
 
 
 def _write(line: str) -> None:

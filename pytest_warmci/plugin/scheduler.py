@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, Protocol
 
 import pytest
@@ -12,7 +13,6 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
-from pytest_warmci.clients import interrupts
 from pytest_warmci.clients.waiting import Look, WaitedTooLong, wait_until
 from pytest_warmci.plugin import options
 from pytest_warmci.plugin.folders import recipe_folder
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 _LEAVING: Final = 600.0
 """Seconds that workers may take to leave their recipes: stop, restore, verify, each bounded."""
+
+
+_PATIENCE: Final = 1.0
+"""Seconds after which a person who waits wants to know for whom."""
 
 
 class _Process(Protocol):
@@ -80,33 +84,35 @@ class Distribution:
         """Let workers leave their recipes, then finish for those that could not.
 
         xdist would leave an interrupted worker alone for five seconds and kill it after ten more,
-        in the middle of whatever it restores.
+        in the middle of whatever it restores. The floor lets no signal in here.
         """
-        with interrupts.shielded():
-            self._wait_for_workers()
-            self._floor.recover_session()
+        self._wait_for_workers()
+        self._floor.recover_session()
 
     def _wait_for_workers(self) -> None:
         if not any(_is_up(node) for node in self._nodes):
             return
-        begun = time.monotonic()
         for node in self._nodes:
             pid = _pid(node)
             if pid is not None and _is_up(node):
                 os.kill(pid, signal.SIGTERM)
+        recipes = self._floor.runs.live_recipes()
+        begun, said = time.monotonic(), ""
 
         def look() -> Look:
-            left = [str(node.gateway.id) for node in self._nodes if _is_up(node)]
-            return Look(not left, ", ".join(left))
-
-        def tell(left: str) -> None:
-            if left and time.monotonic() - begun > 1:
+            nonlocal said
+            left = ", ".join(_describe(node, recipes) for node in self._nodes if _is_up(node))
+            self._floor.waits_for = left
+            if left not in ("", said) and time.monotonic() - begun > _PATIENCE:
+                said = left
                 self._floor.progress(f"waiting for {left} to leave")
+            return Look(not left, left)
 
         try:
-            wait_until(look, timeout=_LEAVING, on_change=tell)
+            wait_until(look, timeout=_LEAVING)
         except WaitedTooLong as late:
             self._floor.progress(f"{late.state} did not leave: the next run recovers")
+        self._floor.waits_for = ""
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(
@@ -118,6 +124,11 @@ class Distribution:
         if folder is not None:
             label(report, recipe=folder.name)
         report.longrepr = f"{crashitem}: the worker died; the rest of its recipe was not run"
+
+
+def _describe(node: WorkerController, recipes: Mapping[int, str]) -> str:
+    recipe = recipes.get(_pid(node) or 0, "")
+    return f"{node.gateway.id} ({recipe})" if recipe else str(node.gateway.id)
 
 
 def _is_up(node: WorkerController) -> bool:

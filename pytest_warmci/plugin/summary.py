@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from pytest_warmci.clients import interrupts
 from pytest_warmci.clients.files import make_folder, write_json
 from pytest_warmci.clients.machine import utc_now
 from pytest_warmci.errors import StateDamaged, WarmciError
@@ -25,6 +26,7 @@ from pytest_warmci.store.sessions import Session, mask_argv, write_session
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
+EXIT_INTERRUPTED: Final = 2
 EXIT_NOT_EVALUATED: Final = 75
 EXIT_NOTHING_RAN: Final = 5
 
@@ -176,9 +178,11 @@ class Summary:
     def _exit_status(self, status: int, results: list[Result], missing: set[str]) -> int:
         if status == 2 and self._broken and set(self._broken.values()) == {NOT_EVALUATED}:
             return EXIT_NOT_EVALUATED
+        if interrupts.told() and status in (0, 1, 2, 5):
+            return EXIT_INTERRUPTED
         if status not in (0, 1, 5):
             # Under -n, xdist turns --maxfail into an interruption.
-            limit = self._config.option.maxfail
+            limit = self._config.option.maxfail or 0
             distributed = bool(getattr(self._config.option, "tx", None))
             by_maxfail = status == 2 and distributed and 0 < limit <= self._failed
             return 1 if by_maxfail else status

@@ -148,7 +148,7 @@ class QuickTrack:
             # What does not stop is restored by the next run: its journal is still there.
             self._open = False
             raise
-        if passed:
+        if passed and not interrupts.told():
             write_json(
                 self._place.folder / _KEPT,
                 {"format": FORMAT, "run": run.id, "commit": run.plan.head.commit},

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
+from pytest_warmci.clients import locks
 from pytest_warmci.model import Enrolment, KnownGood
 from pytest_warmci.naming import canonical_domain, new_run_id
 from pytest_warmci.protocols import Engine, Progress
@@ -133,6 +134,16 @@ class SessionRuns:
         """Recover the apps that dead runs of this session left; return what was done."""
         engine = self._make_engine(self.state.root, self.state.cache)  # no recipe is needed
         return recover_session(self.state, engine, self.settings.session)
+
+    def live_recipes(self) -> dict[int, str]:
+        """Return the recipes whose runs of this session are alive, by the pid of who runs them."""
+        places = sorted(self.state.runs.glob("*/lease.lock"))
+        records = [record for place in places if (record := locks.holder(place))]
+        return {
+            int(record["pid"]): str(record["recipe"])
+            for record in records
+            if record["session"] == self.settings.session
+        }
 
     def _new_run(self) -> str:
         """Return an id that no run has. The run itself makes the folder, when it begins."""

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+import pytest
 
 from tests import ghost
 from tests.plugin.conftest import Shop
+from tests.plugin.test_interrupted import check_interrupted, running
+from tests.started import Started
 
 
 def two_recipes(shop: Shop) -> None:
@@ -113,3 +121,96 @@ def test_a_recipe_deep_below_the_argument_stays_whole(shop: Shop) -> None:
 
     assert 0 == done.ret
     assert 1 == len(shop.results())
+
+
+HERE = (
+    "import os, time\nfrom pathlib import Path\n"
+    "def test_own(app):\n    Path('here').write_text(str(os.getpid()))\n    time.sleep(60)\n"
+)
+
+
+@contextmanager
+def interrupted(shop: Shop, *words: str) -> Iterator[tuple[Started, int]]:
+    """A distributed session in the middle of a test, and the pid of the worker that runs it."""
+    shop.seed()
+    shop.tests(HERE)
+    here = shop.pytester.path / "here"
+    with running(shop, "--quick", "-n2", *words) as session:
+        session.wait_for(here)
+        session.wait_for("2 workers")
+        yield session, int(here.read_text())
+
+
+@pytest.mark.parametrize(
+    ("number", "whom"),
+    [
+        (signal.SIGINT, "group"),
+        (signal.SIGHUP, "group"),
+        (signal.SIGTERM, "controller"),
+        (signal.SIGTERM, "worker"),
+    ],
+)
+def test_whoever_is_told_the_session_is_left(
+    shop: Shop, whom: str, number: signal.Signals
+) -> None:
+    """By all of its processes, and exit 2."""
+    with interrupted(shop) as (session, worker):
+        if whom == "worker":
+            os.kill(worker, number)
+        else:
+            session.tell(number, group=whom == "group")
+        code = session.wait()
+
+    assert 2 == code
+    check_interrupted(shop)
+    shop.check_restored()
+
+
+def test_an_interruption_under_workers_outranks_maxfail(shop: Shop) -> None:
+    """2, as without workers: it was given and not reached."""
+    with interrupted(shop, "--maxfail=3") as (session, _):
+        session.tell(signal.SIGTERM)
+        code = session.wait()
+
+    assert 2 == code
+    check_interrupted(shop)
+
+
+def test_the_controller_waits_for_a_worker_that_leaves(shop: Shop) -> None:
+    """It says for whom; impatience is answered by both, and does not cut the leaving short."""
+    shop.trouble(
+        "from pytest_warmci.clients.waiting import Look, wait_until\n"
+        "def slow(engine, app):\n"
+        "    Path('leaving').touch()\n"
+        "    wait_until(lambda: Look(Path('go').exists(), ''), timeout=60)\n"
+        "TROUBLE = {'undeploy': slow}\n"
+    )
+    top = shop.pytester.path
+
+    with interrupted(shop) as (session, _):
+        session.tell(signal.SIGINT, group=True)
+        session.wait_for(top / "leaving")
+        session.wait_for(" (ghost) to leave\n")
+        assert "\nwarmci: waiting for gw" in session.stderr
+        session.tell(signal.SIGINT, group=True)
+        session.wait_for(" (ghost) to leave\n", times=2)
+        assert "\nwarmci: told to stop, waiting for gw" in session.stderr
+        session.wait_for("warmci: told to stop, still leaving ghost (stop, ")
+        (top / "go").touch()
+        code = session.wait()
+
+    assert 2 == code
+    check_interrupted(shop)
+    shop.check_restored()
+
+
+def test_a_worker_that_exits_a_test_leaves_its_recipe(shop: Shop) -> None:
+    """`pytest.exit` under workers is an internal error of xdist's; the app is left all the same."""
+    shop.seed()
+    shop.tests("import pytest\ndef test_own(app): pytest.exit('enough', returncode=7)\n")
+
+    done = shop.run_outside("--quick", "-n2")
+
+    assert done.ret not in (0, 1, 5)
+    assert "passed" != shop.result()["verdict"]
+    shop.check_restored()

@@ -6,12 +6,12 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from pytest_warmci.clients import command
+from pytest_warmci.clients import command, interrupts
 from pytest_warmci.errors import CommandFailed
 
 
@@ -110,6 +110,51 @@ def test_a_server_that_cannot_start_says_so(tmp_path: Path) -> None:
 def test_the_exit_code_of_somebody_elses_process_is_not_known() -> None:
     """Only a parent can know it."""
     assert command.exit_code(1) is None
+
+
+@pytest.fixture
+def guarded() -> Iterator[list[int]]:
+    """Signals that come to us and not to the program that runs."""
+    came: list[int] = []
+    before = {
+        each: signal.signal(each, lambda number, _: came.append(number))
+        for each in interrupts.SIGNALS
+    }
+    yield came
+    for each, handler in before.items():
+        signal.signal(each, handler)
+
+
+@pytest.mark.parametrize("name", ["INT", "TERM", "HUP"])
+def test_a_program_in_the_foreground_is_told_what_we_are_told(
+    guarded: list[int], tmp_path: Path, name: str
+) -> None:
+    """Each time, also the second; and it is waited for, however it takes it."""
+    script = (
+        f"n=0; trap 'n=$((n+1))' {name}; kill -{name} $PPID; while [ $n -lt 1 ]; do :; done;"
+        f" kill -{name} $PPID; while [ $n -lt 2 ]; do :; done; echo $n > told; exit 7"
+    )
+
+    assert 7 == command.stream(["sh", "-c", f"cd {tmp_path}; {script}"])
+
+    assert "2\n" == (tmp_path / "told").read_text()
+    assert [] == guarded
+
+
+def test_a_program_that_dies_of_what_we_are_told_says_so(guarded: list[int]) -> None:
+    """As a negative exit code."""
+    assert -signal.SIGTERM == command.stream(["sh", "-c", "kill -TERM $PPID; sleep 20"])
+
+
+def test_after_a_program_signals_are_whose_they_were(guarded: list[int]) -> None:
+    """And while it runs, one that is ignored stays ignored, in the program too."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    before = [signal.getsignal(each) for each in interrupts.SIGNALS]
+
+    assert 3 == command.stream(["sh", "-c", "kill -HUP $PPID; kill -HUP $$; exit 3"])
+
+    assert before == [signal.getsignal(each) for each in interrupts.SIGNALS]
+    assert [] == guarded
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
