@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from pytest_warmci.clients.locks import holder
+from pytest_warmci.clients.waiting import Look, wait_until
+from pytest_warmci.store.results import read_result
 from tests.e2e.workshop import Outcome, Workshop
 from tests.faults.aftermath import check_known_good, check_put_back, check_quiet, check_recovered
 from tests.faults.striking import last_run, struck
@@ -13,44 +17,52 @@ from tests.faults.striking import last_run, struck
 QUICK = ("--quick", "-n2")
 
 
-def check_not_evaluated(workshop: Workshop, outcome: Outcome, *, runs: int) -> None:
+def check_without_result(workshop: Workshop, outcome: Outcome) -> None:
     """The session says that the recipe left no result, and nobody has resumed it."""
-    assert outcome.status == 75, outcome.text
     assert outcome.results == []
     assert outcome.data["without_result"] == ["radicale"]
     record = json.loads(workshop.state.session(outcome.data["session"]).read_text("utf-8"))
     assert record["without_result"] == ["radicale"]
-    assert record["exit_status"] == 75
+    assert record["exit_status"] == outcome.status
     assert "the worker died; the rest of its recipe was not run" in outcome.text
-    assert len(list(workshop.state.runs.iterdir())) == runs
+    assert len(list(workshop.state.runs.iterdir())) == 1
 
 
 @pytest.mark.cost(10)
 @pytest.mark.parametrize(
-    ("step", "head"),
-    [
-        ("prepare#1", "HEAD"),
-        ("deploy#1", "HEAD"),
-        pytest.param("test#6", "HEAD", marks=pytest.mark.core),
-        ("stop#1", "HEAD"),
-        ("restore#2", "damaged-data"),
-    ],
+    "step",
+    ["prepare#1", "deploy#1", pytest.param("test#6", marks=pytest.mark.core), "stop#1"],
 )
-def test_a_killed_worker_is_recovered_by_its_controller(
-    radicale: Workshop, step: str, head: str
-) -> None:
+def test_a_killed_worker_is_recovered_by_its_controller(radicale: Workshop, step: str) -> None:
     """When the session ends, nothing is left for a next run to recover."""
     before = radicale.known_good
-    words = (*QUICK, f"--warmci-head={head}")
 
-    outcome = struck(radicale, step, "kill", *words)
+    outcome = struck(radicale, step, "kill", *QUICK)
 
-    check_not_evaluated(radicale, outcome, runs=1)
+    assert outcome.status == 75, outcome.text
+    check_without_result(radicale, outcome)
     check_known_good(radicale, before)
-    if step != "prepare#1":
+    if step != "prepare#1":  # nothing had been changed, what an earlier run has kept lies there
         check_put_back(radicale)
     check_quiet(radicale)
-    check_recovered(radicale, radicale.pytest("--quick", "-n2"), before)
+    check_recovered(radicale, radicale.pytest(*QUICK), before)
+
+
+@pytest.mark.cost(10)
+def test_a_worker_killed_while_it_restores_is_recovered_by_its_controller(
+    radicale: Workshop,
+) -> None:
+    """The test that had failed is a failure all the same: that comes before not evaluated."""
+    before = radicale.known_good
+
+    outcome = struck(radicale, "restore#2+60", "kill", *QUICK, "--warmci-head=damaged-data")
+
+    assert outcome.status == 1, outcome.text
+    assert "data lost: the witness had 6, now it finds 4" in outcome.text
+    check_without_result(radicale, outcome)
+    check_known_good(radicale, before)
+    check_put_back(radicale)
+    check_quiet(radicale)
 
 
 @pytest.mark.cost(15)
@@ -63,7 +75,8 @@ def test_the_app_of_a_killed_worker_is_removed_by_its_controller(
 
     outcome = struck(lean, step, "kill", "-n2")
 
-    check_not_evaluated(lean, outcome, runs=1)
+    assert outcome.status == 75, outcome.text
+    check_without_result(lean, outcome)
     assert before == check_known_good(lean, before)
     check_put_back(lean)
     check_quiet(lean)
@@ -74,21 +87,41 @@ def test_the_app_of_a_killed_worker_is_removed_by_its_controller(
 
 
 @pytest.mark.cost(10)
-@pytest.mark.parametrize(
-    "step", ["deploy#1", pytest.param("test#6", marks=pytest.mark.core), "upgrade#1", "stop#1"]
-)
+@pytest.mark.parametrize("step", ["deploy#1", "upgrade#1", "test#6", "stop#1"])
 def test_workers_leave_by_themselves_when_their_controller_is_killed(
     radicale: Workshop, step: str
 ) -> None:
-    """The next run waits for their lock."""
+    """They undeploy, restore and write a result, and nobody has to recover after them."""
     before = radicale.known_good
 
     outcome = struck(radicale, step, "kill-parent", *QUICK)
 
+    # Its output has come to an end, so the workers, who had a share in it, are gone.
     assert outcome.status == -9, outcome.text
-    left = last_run(radicale)
+    result = read_result(radicale.state.run(last_run(radicale)))
+    assert ("not-evaluated", "interrupted") == (result.verdict, result.reason)
+    check_known_good(radicale, before)
+    if step != "stop#1":  # there all tests had passed: what they ran on is kept
+        check_put_back(radicale)
+    check_quiet(radicale)
     check_recovered(radicale, radicale.pytest(*QUICK), before)
-    assert left != last_run(radicale)
+
+
+@pytest.mark.core
+@pytest.mark.cost(10)
+def test_the_next_run_waits_for_a_worker_whose_controller_was_killed(radicale: Workshop) -> None:
+    """It comes while the worker still tests, and says whose lock it waits for."""
+    before = radicale.known_good
+    lock = radicale.state.lock(radicale.place.domain)
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(struck, radicale, "stop#1", "kill-parent", *QUICK)
+        wait_until(lambda: Look(bool(holder(lock)), "free"), timeout=60)
+        second = radicale.pytest(*QUICK)
+
+    assert first.result().status == -9, first.result().text
+    assert "waiting for warm-radicale" in second.text
+    check_recovered(radicale, second, before)
 
 
 @pytest.mark.cost(10)
