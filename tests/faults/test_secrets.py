@@ -107,8 +107,7 @@ def test_a_careless_test_shows_no_secret(bench: Bench) -> None:
     bench.check_clean()
 
 
-@pytest.mark.core
-@pytest.mark.cost(9)
+@pytest.mark.cost(14)
 def test_a_head_that_tells_its_secret_shows_none(bench: Bench, tmp_path: Path) -> None:
     """To its log and in its pages: errors, kept logs, the kept probe and results quote these."""
     told(hostile_recipe(bench.recipe.parent, "tells", tmp_path / "none"))
@@ -124,7 +123,7 @@ def test_a_head_that_tells_its_secret_shows_none(bench: Bench, tmp_path: Path) -
     bench.check_clean()
 
 
-@pytest.mark.cost(14)
+@pytest.mark.cost(25)
 def test_a_known_good_that_tells_its_secret_shows_none(bench: Bench, tmp_path: Path) -> None:
     """In the alert about it, and in the logs that the canonical keeps."""
     told(hostile_recipe(bench.recipe.parent, "tells", tmp_path / "none"))
