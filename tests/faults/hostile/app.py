@@ -59,6 +59,25 @@ def links(pids: Path) -> None:
             place.symlink_to(target)
 
 
+def tells(pids: Path) -> None:
+    """Be no Radicale, but a server that says its secret to the log and to whoever asks."""
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+
+    [secret] = [file.read_text() for file in (APP / "secrets").iterdir()]
+    print(f"my password is {secret}", flush=True)  # noqa: T201 - into the log
+
+    class Teller(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            healthy = self.path == "/.well-known/caldav"
+            self.send_response(301 if healthy else 500)
+            self.send_header("Location", "/")
+            self.end_headers()
+            self.wfile.write(f"my password is {secret}".encode())
+
+    port = int(next(word for word in sys.argv if ":" in word).rpartition(":")[2])
+    HTTPServer(("127.0.0.1", port), Teller).serve_forever()
+
+
 def leave(pids: Path, folder: str) -> None:
     """Leave a process: own session, orphaned, no environment."""
     if os.fork():
@@ -76,7 +95,14 @@ def leave(pids: Path, folder: str) -> None:
     os.execve("/bin/sleep", ["sleep", "600"], {})
 
 
-MODES = {"chatty": chatty, "deaf": deaf, "links": links, "lives": lives, "reads": reads}
+MODES = {
+    "chatty": chatty,
+    "deaf": deaf,
+    "links": links,
+    "lives": lives,
+    "reads": reads,
+    "tells": tells,
+}
 
 
 def main() -> None:
