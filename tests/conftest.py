@@ -15,7 +15,7 @@ import pytest
 from tests import evidence
 from tests.tiers import UNMARKED_COST_S, Candidate, Tier, choose, folder_of, is_real
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "tests.seeded"]
 
 UNIT_LIMIT_S = 30
 PLUGIN_LIMIT_S = 90

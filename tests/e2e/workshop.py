@@ -1,7 +1,7 @@
 """What the end-to-end tests share: a seeded state directory for each recipe, copied for each test.
 
 Nothing here is a fake: sessions are real pytest processes on real servers. The fixtures are in
-conftest.py; a test of something that any recipe shows asks for `radicale`, whose run takes seconds.
+tests/seeded.py; a test of something that any recipe shows asks for `radicale`, whose run takes seconds.
 """
 
 from __future__ import annotations

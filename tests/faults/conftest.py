@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.workshop import ROOT, Workshop, copy_state
+from tests.e2e.workshop import RADICALE, Outcome, Workshop, copy_state
 from tests.faults.aftermath import end_leftovers
 from tests.unit.conftest import haunt, haunted
 
 __all__ = ["haunt", "haunted"]  # fixtures: a recipe of the engine without servers
-
-RADICALE = ROOT / "recipe_tests" / "radicale"
-
 
 HISTORY = """\
 format: 1
@@ -29,11 +25,9 @@ steps:
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Downloads and prepared installs, of an earlier session if there was one."""
-    folder = Path(os.environ.get("WARMCI_TEST_CACHE") or tmp_path_factory.mktemp("cache"))
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
+def cache(radicale_seeded: tuple[Workshop, Outcome]) -> Path:
+    """Downloads and prepared installs."""
+    return radicale_seeded[0].state.cache
 
 
 def _empty(root: Path, cache: Path) -> Path:
@@ -43,21 +37,22 @@ def _empty(root: Path, cache: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def radicale_seeded(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Workshop:
-    """A state directory with radicale's known-good."""
-    root = _empty(tmp_path_factory.mktemp("faults") / "seeded", cache)
+def radicale_warmed(
+    radicale_seeded: tuple[Workshop, Outcome], tmp_path_factory: pytest.TempPathFactory
+) -> Workshop:
+    """A state directory with radicale's known-good, whose volumes a passed quick run has kept."""
+    root = tmp_path_factory.mktemp("faults") / "warmed"
+    copy_state(radicale_seeded[0].root, root)
     workshop = Workshop(root, RADICALE)
-    outcome = workshop.pytest("--warmci-head", "published")
-    assert outcome.status == 0, outcome.text
     warmed = workshop.pytest("--quick")
     assert warmed.status == 0, warmed.text
     return workshop
 
 
 @pytest.fixture
-def radicale(radicale_seeded: Workshop, tmp_path: Path) -> Iterator[Workshop]:
-    """A copy of it, with volumes that equal the known-good or were kept by a passed quick run."""
-    copy_state(radicale_seeded.root, tmp_path / "state")
+def radicale(radicale_warmed: Workshop, tmp_path: Path) -> Iterator[Workshop]:
+    """A copy of it."""
+    copy_state(radicale_warmed.root, tmp_path / "state")
     workshop = Workshop(tmp_path / "state", RADICALE)
     yield workshop
     end_leftovers(workshop)

@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 
 from pytest_warmci.store.results import Result
-from tests.e2e.workshop import KEYCLOAK, Outcome, Workshop, copy_state
+from tests.e2e.workshop import KEYCLOAK, RADICALE, Outcome, Workshop, copy_state
 from tests.faults.aftermath import check_known_good, check_quiet, leftovers
-from tests.faults.conftest import RADICALE
 from tests.faults.crowd import Crowd, Running, copy_recipe, gate, same_apps, wait_for_file
 from tests.faults.overlaps import overlaps
 
@@ -35,14 +34,14 @@ class Three:
 
 
 @pytest.fixture(scope="module")
-def three_seeded(radicale_seeded: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Three:
+def three_seeded(radicale_warmed: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Three:
     """Three recipes, seeded by one session with three workers."""
     folder = tmp_path_factory.mktemp("three")
     for name in NAMES:
         copy_recipe(RADICALE, folder / "recipe_tests", name)
     root = folder / "seeded"
     root.mkdir(mode=0o700)
-    (root / "cache").symlink_to(radicale_seeded.root / "cache")
+    (root / "cache").symlink_to(radicale_warmed.root / "cache")
     everything = Workshop(root, folder / "recipe_tests")
     # Three recipes have test files of the same names.
     words = ("--import-mode=importlib", "-n", "3", "--warmci-head", "published")

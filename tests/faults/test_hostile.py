@@ -13,9 +13,8 @@ import pytest
 
 from pytest_warmci.clients import processes
 from pytest_warmci.clients.waiting import Look, wait_until
-from tests.e2e.workshop import Workshop
+from tests.e2e.workshop import RADICALE, Workshop
 from tests.faults.aftermath import check_known_good, check_quiet, leftovers
-from tests.faults.conftest import RADICALE
 from tests.faults.crowd import Crowd
 from tests.faults.hostile.recipe import hostile_recipe, one_test
 
@@ -35,11 +34,11 @@ def test_it_writes(app):
 
 
 @pytest.fixture
-def fresh(radicale_seeded: Workshop, tmp_path: Path) -> Path:
+def fresh(radicale_warmed: Workshop, tmp_path: Path) -> Path:
     """An empty state directory that shares what was downloaded."""
     root = tmp_path / "state"
     root.mkdir(mode=0o700)
-    (root / "cache").symlink_to(radicale_seeded.root / "cache")
+    (root / "cache").symlink_to(radicale_warmed.root / "cache")
     return root
 
 

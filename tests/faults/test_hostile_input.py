@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.workshop import Outcome, Workshop
+from tests.e2e.workshop import RADICALE, Outcome, Workshop
 from tests.faults.aftermath import check_quiet
-from tests.faults.conftest import RADICALE
 from tests.faults.crowd import Crowd, copy_recipe
 from tests.faults.hostile.recipe import one_test
 
@@ -201,14 +200,14 @@ def test_a_head_that_is_no_name_is_refused(recipe: Path, canary: Path, head: str
 
 
 @pytest.mark.cost(5)
-def test_a_linked_recipe_folder_is_that_recipe(radicale_seeded: Workshop, tmp_path: Path) -> None:
+def test_a_linked_recipe_folder_is_that_recipe(radicale_warmed: Workshop, tmp_path: Path) -> None:
     """It runs, on the canonical of its name, and nothing is left."""
     link = tmp_path / "elsewhere" / "radicale"
     link.parent.mkdir()
     link.symlink_to(copy_recipe(RADICALE, tmp_path / "recipe_tests"))
     state = tmp_path / "state"
     state.mkdir(mode=0o700)
-    (state / "cache").symlink_to(radicale_seeded.root / "cache")
+    (state / "cache").symlink_to(radicale_warmed.root / "cache")
 
     outcome = Workshop(state, link).pytest(one_test(link))
 

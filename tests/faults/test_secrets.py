@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.workshop import Outcome, Workshop
+from tests.e2e.workshop import RADICALE, Outcome, Workshop
 from tests.faults.aftermath import check_quiet
-from tests.faults.conftest import RADICALE
 from tests.faults.crowd import Crowd, copy_recipe
 from tests.faults.hostile.recipe import hostile_recipe, one_test
 from tests.faults.hunt import Hunt

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tests.faults.conftest import RADICALE
+from tests.e2e.workshop import RADICALE
 from tests.faults.crowd import copy_recipe
 
 LAUNCHER = """\

@@ -1,4 +1,4 @@
-"""One seeded canonical of each recipe for all end-to-end tests; each test gets a copy of its own.
+"""One seeded canonical of each recipe for all tests on real servers; each gets a copy of its own.
 
 `workshop` is Keycloak, `radicale` is Radicale: the same class, a run of minutes or of seconds.
 """
