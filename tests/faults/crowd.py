@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from pytest_warmci.clients.waiting import Look, wait_until
-from tests.e2e.workshop import LIMIT, ROOT, Outcome, Workshop, clean_environment
+from tests.e2e.workshop import LIMIT, ROOT, Outcome, clean_environment
 
 GATE_SECONDS = 120
 
@@ -144,8 +144,3 @@ def same_apps(outcomes: Iterable[Outcome]) -> list[str]:
                 if each["domain"] != result["canonical_domain"]
             }
     return sorted(each for each in set(seen) if seen.count(each) > 1)
-
-
-def workshops(state: Path, recipes: Iterable[Path]) -> list[Workshop]:
-    """Return one workshop for each recipe on a state directory."""
-    return [Workshop(state, recipe) for recipe in recipes]
