@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pytest_warmci.clients import processes
-from pytest_warmci.clients.files import make_folder, remove_tree
+from pytest_warmci.clients.files import make_folder, remove_tree, sweep_garbage
 from pytest_warmci.clients.waiting import Look, WaitedTooLong, wait_until
 from pytest_warmci.engines.process import boot, keys
 from pytest_warmci.engines.process.addresses import provide_address
@@ -100,6 +100,8 @@ class ProcessEngine:
                 why=late.state,
                 changed="its services were told to stop, and killed when their grace was over",
             ) from None
+        for name in ("owners", "run"):  # where a deploy that died may have left something
+            sweep_garbage(app.folder / name)
         strangers = processes.using(app.folder / "volumes")
         if strangers:
             raise NotEvaluated(
