@@ -106,8 +106,10 @@ def _promote(run: Run, place: Place, old: KnownGood | None, cold_seconds: float)
             entry = _make(run, place, generation, cold_seconds)
         RegistryWriter(run.state).put(entry)
     except BaseException as error:
-        _give_up(run, place, old, error)
-        raise
+        stands = _give_up(run, place, old, generation, error)
+        if not stands or not isinstance(error, Exception):
+            raise
+        run.notes.append(f"promoted, though an error came after the entry: {_summary(error)}")
     try:
         _clean_up(run, place, old)
     except (OSError, WarmciError) as error:
@@ -157,22 +159,30 @@ def _make(run: Run, place: Place, generation: str, cold_seconds: float) -> Known
     )
 
 
-def _give_up(run: Run, place: Place, old: KnownGood | None, error: BaseException) -> None:
+def _give_up(
+    run: Run, place: Place, old: KnownGood | None, generation: str, error: BaseException
+) -> bool:
+    """Put the old known-good back; return whether the new one stands, since its entry was there."""
     if isinstance(error, Exception):  # else somebody has stopped it, and knows
-        raise_alert(
-            run.state.alerts,
-            kind="promotion.failed",
-            subject=run.recipe,
-            facts={"version": run.plan.head.version, "why": _summary(error)},
-            remedy="look at the run's logs; the old known-good stands",
-        )
+        try:
+            raise_alert(
+                run.state.alerts,
+                kind="promotion.failed",
+                subject=run.recipe,
+                facts={"version": run.plan.head.version, "why": _summary(error)},
+                remedy="look at the run's logs; the old known-good stands",
+            )
+        except (OSError, WarmciError) as trouble:  # the known-good comes first
+            run.notes.append(f"no alert could be raised: {_summary(trouble)}")
     run.notes += recover.recover_canonical(run.state, run.engine, place, run.settings.session)
     entry = Registry(run.state).find(run.engine.name, run.recipe)
-    if (entry.generation if entry else None) != (old.generation if old else None):
+    now = entry.generation if entry else None
+    if now not in (generation, old.generation if old else None):
         raise NotEvaluated(
             "the registry entry is not the old one after a failed promotion",
             where=run.recipe,
         )
+    return now == generation
 
 
 def _summary(error: BaseException) -> str:
