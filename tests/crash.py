@@ -14,6 +14,7 @@ import select
 import shutil
 import signal
 import sys
+import tempfile
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -80,11 +81,9 @@ def run(operation: Callable[[], object], top: Path, at: int) -> Ending:
 
     A write is cut in half. With 0, or more than there are, it comes to its end.
     """
-    log = top.with_name(f"{top.name}.changes")
-    stash = top.with_name(f"{top.name}.stash")
-    shutil.rmtree(stash, ignore_errors=True)
-    stash.mkdir()
-    log.write_bytes(b"")
+    stash = Path(tempfile.mkdtemp(prefix="stash-", dir=top.parent))
+    log = stash / "changes"
+    log.touch()
     with warnings.catch_warnings():
         # Python warns of forking beside threads (xdist has some): the child has its own only.
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -169,6 +169,12 @@ def exit_code(pid: int) -> int | None:
     return None if child is None else child.poll()
 
 
+def reap() -> None:
+    """Let go of the servers that this process spawned and that have ended, whoever ended them."""
+    for child in _children.values():
+        child.poll()
+
+
 def stream(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
     """Run a program in the foreground on our own terminal and return its exit code.
 

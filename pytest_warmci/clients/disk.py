@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,20 +80,25 @@ def human_size(count: int) -> str:
     return f"{size / 1024:.1f} TiB"
 
 
-def trouble_at(path: Path) -> NotEvaluated | None:
-    """Return what keeps files from being written at `path` now, None when nothing does.
+def trouble_at(folder: Path) -> NotEvaluated | None:
+    """Return what keeps files from being written in `folder` now, None when nothing does.
 
     Raises:
         OSError: The file system cannot be asked.
     """
-    found = os.statvfs(existing_ancestor(path))
-    if found.f_flag & os.ST_RDONLY:
-        return _read_only(path, "it is mounted so")
+    found = os.statvfs(folder)
     free = found.f_bavail * found.f_frsize
     if free < _LITTLE:
-        return _full(path, f"available {human_size(free)}")
+        return _full(folder, f"available {human_size(free)}")
     if found.f_files and found.f_favail < _FEW:  # some file systems do not count them
-        return _full(path, f"available {human_size(free)}, but only {found.f_favail} inodes")
+        return _full(folder, f"available {human_size(free)}, but only {found.f_favail} inodes")
+    probe = folder / f".tmp-{secrets.token_hex(8)}"
+    try:
+        # A quota, or a disk that broke and still calls itself writable.
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except OSError as error:
+        return disk_trouble(error, folder)
     return None
 
 

@@ -356,14 +356,17 @@ class Lane:
         return ["data: not witnessed"] if self.run.witness is None else []
 
     def _promote(self, cold_seconds: float) -> tuple[bool, str]:
-        reason = promote.why_not(self.run)
+        run = self.run
+        reason = promote.why_not(run)
         if reason:
             return False, reason
         try:
             with self._trouble("the promotion broke down"):
-                reason = promote.promote(self.run, cold_seconds)
+                reason = promote.promote(run, cold_seconds)
         except WarmciError as error:
             self.outcomes.promotion_failed = True
+            if error.remedy:
+                run.notes.append(f"to promote: {error.remedy}")
             return False, f"the promotion failed: {error.summary}"
         return not reason, reason
 

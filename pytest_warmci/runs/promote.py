@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 
 from pytest_warmci.clients import interrupts
 from pytest_warmci.clients.machine import utc_now
-from pytest_warmci.errors import BaselineRotten, DiskTooSmall, SnapshotDamaged, WarmciError
+from pytest_warmci.errors import BaselineRotten, SnapshotDamaged, WarmciError
 from pytest_warmci.model import FORMAT, KnownGood
 from pytest_warmci.recipes.versions import parse_version
 from pytest_warmci.runs import recover
@@ -164,9 +164,9 @@ def _give_up(run: Run, place: Place, generation: str, error: BaseException) -> b
         return False  # somebody has stopped it, and knows
     entry = Registry(run.state).find(run.engine.name, run.recipe)
     if entry is not None and entry.generation == generation:
-        run.notes.append(f"promoted, but its entry was hard to write: {_summary(error)}")
+        run.notes.append(f"promoted, though an error came after the entry: {_summary(error)}")
         return True
-    with suppress(DiskTooSmall, OSError):  # what went wrong is raised all the same
+    with suppress(WarmciError, OSError):  # what went wrong is raised all the same
         raise_alert(
             run.state.alerts,
             kind="promotion.failed",

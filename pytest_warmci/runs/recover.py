@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from pytest_warmci.clients import interrupts
-from pytest_warmci.clients.files import remove_tree, sweep_garbage
+from pytest_warmci.clients.files import remove_tree, sweep_garbage, sync_folder
 from pytest_warmci.errors import BaselineRotten, SnapshotDamaged, StateDamaged
 from pytest_warmci.model import KnownGood
 from pytest_warmci.naming import new_run_id
@@ -93,6 +93,8 @@ def _put_back(
 ) -> str:
     what = f"{begun.get('op')} of run {begun.get('run')}"
     if entry is not None and begun.get("generation") == entry.generation:
+        # It may have died before its entry was durable, and the old generation goes next.
+        sync_folder(state.canonicals(engine.name))
         clear_quarantine(place.folder)
         return f"{what} had written its entry already: finished it"
     if entry is None:

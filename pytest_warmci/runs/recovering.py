@@ -95,7 +95,7 @@ def recover_one(
                 done += recover.ensure_known_good(state, place, entry)[1]
     except LockBusy as busy:
         return Recovered(place.domain, "busy", (busy.why,))
-    except WarmciError as error:
+    except (OSError, WarmciError) as error:  # another app may well be recovered
         return Recovered(place.domain, "failed", (str(error),))
     return Recovered(place.domain, "recovered" if done else "nothing to do", tuple(done))
 

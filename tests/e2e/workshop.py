@@ -212,7 +212,7 @@ def clean_environment() -> dict[str, str]:
 
 def copy_state(source: Path, target: Path) -> None:
     """Copy a seeded state directory: the apps for real, the cache shared."""
-    target.mkdir(mode=0o700)
+    target.mkdir(mode=0o700, exist_ok=True)
     for path in source.iterdir():
         if path.name in ("cache", "runs", "sessions"):
             continue

@@ -176,7 +176,7 @@ def test_a_due_promotion_that_fails_keeps_the_verdict(shop: Shop) -> None:
     shop.trouble(
         "def full(engine, app):\n"
         "    if app.domain.startswith('warm-'):\n"
-        "        raise DiskTooSmall('the disk is full')\n"
+        "        raise DiskTooSmall('the disk is full', remedy='free some')\n"
         "TROUBLE = {'deploy': full}\n"
     )
 
@@ -187,9 +187,68 @@ def test_a_due_promotion_that_fails_keeps_the_verdict(shop: Shop) -> None:
     assert 75 == done.ret
     assert ("passed", False) == (result["verdict"], result["promoted"])
     assert "the promotion failed: the disk is full" in result["promotion_reason"]
+    assert "to promote: free some" in result["notes"]
     assert alert.name.startswith("promotion.failed-ghost")
     assert before == shop.entry()
     shop.check_restored()
+
+
+FILE_FOR_A_FOLDER = (
+    "def test_own(run):\n"
+    "    import shutil\n"
+    "    if run.{folder}.is_dir(): shutil.rmtree(run.{folder})\n"
+    "    run.{folder}.write_text('')\n"
+)
+
+
+def test_a_session_whose_record_cannot_be_written_is_not_evaluated(shop: Shop) -> None:
+    """It says so instead of a traceback, and FILE of --warmci-json agrees with the exit status."""
+    shop.tests(FILE_FOR_A_FOLDER.format(folder="state.sessions"))
+
+    done = shop.run("--warmci-json", "out.json", "-k", "own")
+
+    assert 75 == done.ret
+    assert 75 == json.loads((shop.pytester.path / "out.json").read_text())["exit_status"]
+    assert 1 == shop.text().count("the session's record could not be written")
+    assert "Traceback" not in shop.text()
+
+
+def test_a_run_whose_result_cannot_be_written_is_not_evaluated(shop: Shop) -> None:
+    """Nothing else says what it found."""
+    shop.tests(FILE_FOR_A_FOLDER.format(folder="folder"))
+
+    done = shop.run("--warmci-json", "out.json", "-k", "own")
+
+    data = json.loads((shop.pytester.path / "out.json").read_text())
+    assert 75 == done.ret
+    assert (["ghost"], []) == (data["without_result"], data["results"])
+    assert "the result could not be written" in shop.text()
+
+
+def test_an_interrupted_run_whose_result_cannot_be_written_says_so(shop: Shop) -> None:
+    """No test is left that could tell it."""
+    shop.tests(FILE_FOR_A_FOLDER.format(folder="folder") + "    raise KeyboardInterrupt\n")
+
+    done = shop.run()
+
+    assert 2 == done.ret
+    assert "INTERNALERROR" not in shop.text()
+    done.stderr.fnmatch_lines("*ghost could not be left: the result could not be written*")
+
+
+def test_what_a_full_disk_brings_with_it_is_told_once(shop: Shop) -> None:
+    """The first error in full, what follows from it in a line each."""
+    shop.trouble(
+        "def full(engine, app):\n"
+        "    raise DiskTooSmall('the disk is full', where='/x', remedy='free some space')\n"
+        "TROUBLE = {'deploy': full, 'undeploy': full}\n"
+    )
+
+    done = shop.run()
+
+    assert 75 == done.ret
+    assert 1 == shop.text().count("do:  free some space")
+    assert 2 < shop.text().count("/x: the disk is full")
 
 
 def test_the_header_says_where_each_value_comes_from(shop: Shop) -> None:

@@ -146,3 +146,16 @@ def test_what_is_warm_is_never_reaped(haunt: Haunt, name: str) -> None:
 
     assert [] == reap_apps(haunt.opened, haunt.engine())
     assert folder.exists()
+
+
+def test_unfinished_files_of_dead_runs_are_swept(haunt: Haunt) -> None:
+    """Of a run with a result too: it gives its lease back, and keeps logs, besides."""
+    (folder,) = haunt.opened.runs.iterdir()
+    (folder / "logs").mkdir(exist_ok=True)
+    unfinished = [folder / ".tmp-1-2-abc", folder / "logs" / ".tmp-1-2-abc"]
+    for path in unfinished:
+        path.touch()
+
+    reap_apps(haunt.opened, haunt.engine())
+
+    assert [] == [path for path in unfinished if path.exists()]

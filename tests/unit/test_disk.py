@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from pytest_warmci.clients import disk
-from pytest_warmci.errors import DiskTooSmall
+from pytest_warmci.errors import DiskReadOnly, DiskTooSmall
 
 
 def test_free_bytes_of_a_place_that_does_not_exist_yet(tmp_path: Path) -> None:
@@ -43,6 +45,57 @@ def test_a_full_disk_is_named(tmp_path: Path, code: int) -> None:
         raise OSError(code, "full")
 
     assert str(tmp_path) == caught.value.where
+
+
+def test_a_disk_that_takes_no_writes_is_named(tmp_path: Path) -> None:
+    """With another remedy: freeing space would not help."""
+    with pytest.raises(DiskReadOnly) as caught, disk.disk_trouble_named(tmp_path):
+        raise OSError(errno.EROFS, "read-only")
+
+    assert str(tmp_path) == caught.value.where
+    assert "writable" in caught.value.remedy
+
+
+def test_a_disk_without_trouble_says_none(tmp_path: Path) -> None:
+    """And nothing is left of asking."""
+    assert disk.trouble_at(tmp_path) is None
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("pages", "inodes", "why"),
+    [
+        (10, 10_000, "available 40.0 KiB"),
+        (100_000, 3, "available 390.6 MiB, but only 3 inodes"),
+    ],
+)
+def test_a_disk_is_full_without_bytes_or_without_inodes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pages: int, inodes: int, why: str
+) -> None:
+    """`df` shows the one only."""
+    found = SimpleNamespace(f_bavail=pages, f_frsize=4096, f_files=10_000, f_favail=inodes)
+    monkeypatch.setattr(os, "statvfs", lambda _path: found)
+
+    trouble = disk.trouble_at(tmp_path)
+
+    assert isinstance(trouble, DiskTooSmall)
+    assert why == trouble.why
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [(errno.EDQUOT, DiskTooSmall), (errno.EROFS, DiskReadOnly)]
+)
+def test_what_statistics_do_not_show_is_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, kind: type[Exception]
+) -> None:
+    """A quota; a disk that broke and still calls itself writable."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(code, "no")
+
+    monkeypatch.setattr(Path, "touch", refuse)
+
+    assert isinstance(disk.trouble_at(tmp_path), kind)
 
 
 def test_other_trouble_is_left_alone(tmp_path: Path) -> None:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Callable
+
 import pytest
 
 from pytest_warmci.clients.locks import holder
-from pytest_warmci.errors import EngineUnavailable, NotEvaluated, RecipeFailed, StateDamaged
+from pytest_warmci.errors import (
+    BaselineRotten,
+    CommandFailed,
+    DiskTooSmall,
+    EngineUnavailable,
+    NotEvaluated,
+    RecipeFailed,
+    StateDamaged,
+)
 from pytest_warmci.model import STAGES, Phase, Stage
 from pytest_warmci.protocols import AppPlace
+from pytest_warmci.runs import lane as lanes
 from pytest_warmci.runs.lane import Blocked
 from pytest_warmci.store.results import read_result
 from tests import ghost
@@ -199,3 +211,51 @@ def test_head_that_was_not_reached_is_no_pass(haunt: Haunt) -> None:
 
     assert "passed" != result.verdict
     assert result.proved_head is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        lambda: BaselineRotten("the base does not work"),
+        lambda: CommandFailed("exit code 128"),
+        lambda: RecipeFailed("does not serve"),
+        lambda: RuntimeError("nobody has foreseen it"),
+    ],
+)
+def test_a_full_disk_is_named_whatever_the_error_speaks_of(
+    haunt: Haunt, monkeypatch: pytest.MonkeyPatch, error: Callable[[], Exception]
+) -> None:
+    """It says what it was, and that the disk is why nothing can be said."""
+    full = DiskTooSmall("the disk is full", why="available 0 B")
+    lane = haunt.lane()
+
+    def fail(_engine: FakeEngine, _app: AppPlace) -> None:
+        monkeypatch.setattr(lanes, "trouble_at", lambda _root: full)
+        raise error()
+
+    haunt.trouble["deploy"] = fail
+
+    with pytest.raises(DiskTooSmall) as caught:
+        lane.goto("install", "head")
+
+    assert str(error()) in caught.value.why
+    haunt.trouble.clear()
+    assert "not-evaluated" == lane.close(narrowed=[], interrupted=False).verdict
+
+
+def test_no_space_left_becomes_the_disks_own_error(haunt: Haunt) -> None:
+    """Wherever in a step it was met, with the file, and what becomes of what had begun."""
+    lane = haunt.lane("quick")
+
+    def fail(_engine: FakeEngine, _app: AppPlace) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/x/y")
+
+    haunt.trouble["deploy"] = fail
+
+    with pytest.raises(DiskTooSmall, match="the disk is full") as caught:
+        lane.goto("upgrade", "head")
+
+    assert "/x/y" in caught.value.why
+    assert "next run" in caught.value.changed
+    assert str(haunt.state) == caught.value.where
+    lane.close(narrowed=[], interrupted=False)

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from pytest_warmci.clients import command, processes
+from pytest_warmci.engines.process import records as records_module
 from pytest_warmci.engines.process.records import KEY, TOKEN, OwnerRecord, Records, new_record
-from pytest_warmci.errors import CommandFailed, StateDamaged
+from pytest_warmci.errors import CommandFailed, DiskTooSmall, StateDamaged
 
 ENV = {"PATH": os.environ["PATH"]}
 
@@ -128,6 +129,29 @@ def test_a_stop_is_asked_once(records: Records, tmp_path: Path) -> None:
 
     assert first == records.find("app")
     assert before + 0.2 <= first.stop_after <= time.time() + 0.2
+
+
+def test_a_full_disk_keeps_nothing_from_stopping(
+    records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The signal is sent, and who asked remembers until when to wait."""
+    done = spawn(records, tmp_path, "sleep", "60")
+
+    def refuse(*_: object) -> None:
+        raise DiskTooSmall("full")
+
+    monkeypatch.setattr(records_module, "write_json", refuse)
+
+    records.ask_to_stop(done)
+
+    (asked,) = records.all()
+    assert time.time() < asked.stop_after
+    end = time.monotonic() + 5
+    while records.is_running(done):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    records.drop("app")
+    assert [] == records.all()
 
 
 def test_a_process_of_another_boot_is_nobody_of_ours(records: Records, tmp_path: Path) -> None:

@@ -86,6 +86,7 @@ class Records:
 
     def drop(self, service: str) -> None:
         """Forget a service whose process is gone."""
+        command.reap()  # a record that was never completed does not say which child it was
         (self._folder / f"{service}.json").unlink(missing_ok=True)
 
     def spawn(
