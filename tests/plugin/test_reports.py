@@ -263,6 +263,8 @@ def test_own(app, noisy):
     password = app.secret("admin_password")
     NEVER_EMPTY.append(password)
     print("printed:", password)
+    with open("secrets", "a") as file:
+        print(password, file=file)
     assert password == "another one"
 """
 
@@ -283,4 +285,6 @@ def test_no_report_shows_a_secret(shop: Shop, workers: tuple[str, ...]) -> None:
     assert "printed later: ********" in shown
     assert "RuntimeError: teardown with ********" in shown
     assert "test_own[install]: assert '********' == 'another one'" in shop.result()["reason"]
-    assert not re.search("(?:printed|printed later|with): *(?![*])", shown)
+    secrets = (shop.pytester.path / "secrets").read_text().split()
+    assert 2 == len(secrets)
+    assert [] == [each for each in secrets if each in shown]
