@@ -34,12 +34,14 @@ def test_it_writes(app):
 
 
 @pytest.fixture
-def fresh(radicale_warmed: Workshop, tmp_path: Path) -> Path:
-    """An empty state directory that shares what was downloaded."""
+def fresh(radicale_warmed: Workshop, tmp_path: Path) -> Iterator[Path]:
+    """An empty state directory that shares what was downloaded; nothing outlives a failed test."""
     root = tmp_path / "state"
     root.mkdir(mode=0o700)
     (root / "cache").symlink_to(radicale_warmed.root / "cache")
-    return root
+    yield root
+    for process in processes.living_in(root / "apps"):
+        processes.signal_process(process, signal.SIGKILL)
 
 
 @pytest.fixture

@@ -313,18 +313,6 @@ def test_a_start_that_never_got_its_pid_on_record_is_stopped(tiny: TinyApp) -> N
     assert [] == tiny.engine.leftovers(tiny.spot)
 
 
-def test_what_a_deploy_that_died_left_unfinished_is_swept(tiny: TinyApp) -> None:
-    """A record, and the files of an earlier start that were being deleted."""
-    unfinished = [tiny.spot.folder / "owners" / ".tmp-1-2-abc", tiny.spot.folder / "run"]
-    unfinished[1] /= ".garbage-1-2-abc"
-    for path in unfinished:
-        path.mkdir(parents=True)
-
-    tiny.engine.settle(tiny.spot, 10)
-
-    assert [] == [path for path in unfinished if path.exists()]
-
-
 def test_strangers_in_the_volumes_are_named(tiny: TinyApp) -> None:
     """Somebody else's program must not be there while a snapshot is taken."""
     tiny.up()

@@ -111,7 +111,7 @@ def test_a_service_that_fills_its_log_is_contained(
     text = (app / "logs" / "app.log").read_text()
     assert len(text) <= SMALL
     assert text.startswith("warmci: this log had more")
-    assert "logs" not in {thread.name for thread in threading.enumerate()}
+    assert watch._thread is None
 
 
 def test_the_watch_ends_with_the_last_app(app: Path, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_the_watch_ends_with_the_last_app(app: Path, tmp_path: Path) -> None:
         watch.end(app)
         assert "logs" in {thread.name for thread in threading.enumerate()}
         watch.end(tmp_path / "other")
-        assert "logs" not in {thread.name for thread in threading.enumerate()}
+        assert watch._thread is None
     watch.end(app)
 
 

@@ -116,8 +116,6 @@ class ProcessEngine:
             ) from None
         self._watch.end(app.folder)
         mask_logs(app.folder)
-        for name in ("owners", "run"):  # where a deploy that died may have left something
-            sweep_garbage(app.folder / name)
         strangers = processes.using(app.folder / "volumes")
         if strangers:
             raise NotEvaluated(

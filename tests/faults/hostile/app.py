@@ -45,7 +45,9 @@ def chatty(pids: Path) -> None:
         block = LINE * (1024 * 1024 // len(LINE))
         for count in range(10_000):
             os.write(1, block)
-            pids.write_text(str(count))
+            part = pids.with_suffix(".part")
+            part.write_text(str(count))
+            part.replace(pids)
             time.sleep(0.01)
 
     threading.Thread(target=write, daemon=True).start()
