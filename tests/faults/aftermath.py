@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 from pytest_warmci.clients import locks, processes
+from pytest_warmci.errors import WarmciError
 from pytest_warmci.model import KnownGood
 from pytest_warmci.store import snapshots
-from tests.e2e.workshop import Workshop
+from tests.e2e.workshop import Outcome, Workshop
 
 UNFINISHED = (".garbage-", ".tmp-", ".building-")
 
@@ -54,13 +57,47 @@ def check_known_good(workshop: Workshop, *allowed: KnownGood) -> KnownGood:
     entry = workshop.known_good
     digests = {each.digest: each.version for each in allowed}
     assert not allowed or entry.digest in digests, f"{entry.digest} is none of {digests}"
-    snapshots.verify(workshop.place.snapshots, entry.generation, entry.digest)
+    try:
+        snapshots.verify(workshop.place.snapshots, entry.generation, entry.digest)
+    except WarmciError as error:
+        raise AssertionError(f"the known-good is not whole: {error}") from error
     return entry
+
+
+def check_put_back(workshop: Workshop) -> None:
+    """The canonical lies there as its known-good says, to the byte."""
+    found, entry = workshop.volumes_digest(), workshop.known_good
+    assert found == entry.digest, f"not put back: {found} is not {entry.digest}"
+
+
+def check_recovered(workshop: Workshop, outcome: Outcome, before: KnownGood) -> None:
+    """The run after a fault passes, from the same known-good, and leaves nothing."""
+    assert outcome.status == 0, f"the next run has not passed: {outcome.text}"
+    check_known_good(workshop, before)
+    if outcome.result["mode"] == "quick":
+        assert outcome.result["known_good"] == {"before": before.digest, "after": before.digest}
+    check_quiet(workshop)
 
 
 def check_quiet(workshop: Workshop) -> None:
     """Nothing is left."""
-    assert [] == leftovers(workshop)
+    found = leftovers(workshop)
+    assert not found, f"left over: {found}"
+
+
+def end_leftovers(workshop: Workshop) -> None:
+    """End what a struck session has left running; for the end of a test that may have failed.
+
+    Only what lives in this state directory's apps, or names it in its environment, by its pid.
+    """
+    found = processes.living_in(workshop.root / "apps")
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if f"={workshop.root}/".encode() in path.read_bytes():
+                known = processes.identify(int(path.parent.name))
+                found += [known] if known else []
+    for each in found:
+        processes.signal_process(each, signal.SIGKILL)
 
 
 def _is_unfinished(name: str) -> bool:

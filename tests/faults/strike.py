@@ -3,12 +3,16 @@
 Load it with `-p tests.faults.strike` and say in the environment what to do:
 
 - `STRIKE_AT`: `<phase>#<which>+<event>`: in the `<which>`-th step of that name (from 1), before the
-  `<event>`-th change of a file, process or name (0: when the step begins).
+  `<event>`-th change of a file, process or name (0: when the step begins). Without a step
+  (`+<event>`) it counts from the start to the end of the process.
+- `STRIKE_ONLY`: a regular expression; only changes whose line matches from its beginning are
+  counted. A line is the event of the audit hook and what it is about: `os.rename /from /to`.
 - `STRIKE_WITH`: what happens there: `kill` (SIGKILL to this process), `kill-parent`, `kill-both`,
   the name of a signal (`SIGTERM`, `SIGINT`, `SIGHUP`) sent to this process, the same with `-parent`
   (the controller of a distributed session) or `-group` (what a terminal does), or `run:<command>`
   (a program that is run to its end, once; arguments are split at spaces).
-- `STRIKE_LOG`: a file to which each step is added as a line `<phase>#<which> <changes in it>`.
+- `STRIKE_LOG`: a file to which each step is added as a line `<phase>#<which> <changes in it>`, and
+  at the end of the process a line ` <changes at all>`.
 
 Nothing of the session is replaced: steps are watched, and changes are seen by an audit hook before
 they happen. Each process strikes once at the most.
@@ -16,7 +20,9 @@ they happen. Each process strikes once at the most.
 
 from __future__ import annotations
 
+import atexit
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -53,9 +59,10 @@ _WRITES = os.O_WRONLY | os.O_RDWR
 class Striker:
     """Counts steps and changes, and strikes when its point has come."""
 
-    def __init__(self, at: str, blow: str, log: str) -> None:
+    def __init__(self, at: str, blow: str, log: str, only: str = "") -> None:
         self.step, _, event = at.partition("+")
         self.event = int(event or 0)
+        self.only = re.compile(only)
         self.blow = blow
         self.log = Path(log) if log else None
         self.steps: Counter[str] = Counter()
@@ -74,18 +81,23 @@ class Striker:
             yield
         finally:
             self.inside.pop()
-            if self.log is not None and not self.struck:
-                with self.log.open("a") as stream:
-                    stream.write(f"{step} {self.changes[step]}\n")
+            self.note(step)
+
+    def note(self, step: str) -> None:
+        if self.log is not None and not self.struck:
+            with self.log.open("a") as stream:
+                stream.write(f"{step} {self.changes[step]}\n")
 
     def seen(self, event: str, arguments: tuple[object, ...]) -> None:
         """See an event of the interpreter, before it happens."""
-        if not self.inside or self.struck or not _changes(event, arguments):
+        if self.struck or not _changes(event, arguments) or arguments[0] == self.log:
             return
-        step = self.inside[-1]
-        self.changes[step] += 1
-        if step == self.step and self.changes[step] == self.event:
-            self.strike()
+        if not self.only.match(_line(event, arguments)):
+            return
+        for step in ["", *self.inside[-1:]]:
+            self.changes[step] += 1
+            if step == self.step and self.changes[step] == self.event:
+                self.strike()
 
     def strike(self) -> None:
         if self.struck:
@@ -117,6 +129,15 @@ def _changes(event: str, arguments: tuple[object, ...]) -> bool:
     return event in CHANGES
 
 
+def _line(event: str, arguments: tuple[object, ...]) -> str:
+    words = [
+        each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each)
+        for each in arguments
+        if isinstance(each, str | bytes | os.PathLike)
+    ]
+    return " ".join([event, *words])
+
+
 def install(striker: Striker) -> None:
     """Watch the steps of every run in this process."""
     original = Phases.__call__
@@ -128,6 +149,7 @@ def install(striker: Striker) -> None:
 
     Phases.__call__ = watched  # type: ignore[method-assign, assignment]
     sys.addaudithook(striker.seen)
+    atexit.register(striker.note, "")
 
 
 if os.environ.get("STRIKE_AT") or os.environ.get("STRIKE_LOG"):
@@ -136,5 +158,6 @@ if os.environ.get("STRIKE_AT") or os.environ.get("STRIKE_LOG"):
             os.environ.get("STRIKE_AT", ""),
             os.environ.get("STRIKE_WITH", "kill"),
             os.environ.get("STRIKE_LOG", ""),
+            os.environ.get("STRIKE_ONLY", ""),
         )
     )
