@@ -19,6 +19,7 @@ def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.
     tests = pytester.mkpydir("tests")
     for file in ("conftest.py", "evidence.py", "tiers.py"):
         shutil.copy(TESTS / file, tests)
+    (tests / "seeded.py").touch()  # its fixtures are for real tests
     for folder, text in {
         "unit": "def test_unit(): pass",
         "e2e": "import pytest\n@pytest.mark.core\ndef test_core(): pass\n"
