@@ -107,7 +107,6 @@ def test_workers_leave_by_themselves_when_their_controller_is_killed(
     check_recovered(radicale, radicale.pytest(*QUICK), before)
 
 
-@pytest.mark.core
 @pytest.mark.cost(10)
 def test_the_next_run_waits_for_a_worker_whose_controller_was_killed(radicale: Workshop) -> None:
     """It comes while the worker still tests, and says whose lock it waits for."""

@@ -40,8 +40,7 @@ def test_a_recovery_killed_twice_is_finished_by_the_run_after_that(
     check_recovered(radicale, radicale.pytest("--quick"), before)
 
 
-@pytest.mark.core
-@pytest.mark.cost(12)
+@pytest.mark.cost(18)
 def test_recoveries_killed_in_one_moment_after_the_other_are_finished_in_the_end(
     radicale: Workshop,
 ) -> None:
