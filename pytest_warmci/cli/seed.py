@@ -80,9 +80,11 @@ def _report_existing(there: Seeded, version: str | None, *, as_json: bool) -> No
 
 
 def _train(seeding: Seeding, *, as_json: bool) -> dict[str, str]:
+    from pytest_warmci.clients import interrupts
     from pytest_warmci.runs import seed
 
-    with Steps(f"{seeding.recipe}: learning to boot faster (--no-train skips this)") as steps:
+    title = f"{seeding.recipe}: learning to boot faster (--no-train skips this)"
+    with interrupts.listening(lambda: "still removing a throw-away app"), Steps(title) as steps:
         done, warning = seed.train(seeding, steps)
     if warning:
         tell(f"warning: boots stay slow, the known-good is fine: {warning}")

@@ -52,9 +52,7 @@ INSTALL = (
 UPGRADE = ("base#1", "witness#1", "upgrade#1", "upgrade#1+1500", "test#24", "remove#2")
 """Steps that a cold run has beyond these when there is a version to upgrade from."""
 
-WAYS = [
-    pytest.param("SIGINT", (), id="SIGINT"),
-    pytest.param("SIGTERM", (), id="SIGTERM"),
+WORKERS = [
     pytest.param("SIGINT-group", ("-n2",), id="SIGINT-to-the-group-of-workers"),
     pytest.param("SIGTERM-parent", ("-n2",), id="SIGTERM-to-the-controller"),
     pytest.param("SIGTERM", ("-n2",), id="SIGTERM-to-the-worker"),
@@ -99,7 +97,7 @@ def test_sigterm_in_any_step_of_a_cold_run_is_answered_by_leaving(lean: Workshop
 
 @pytest.mark.nightly
 @pytest.mark.cost(45)
-@pytest.mark.parametrize(("blow", "words"), WAYS)
+@pytest.mark.parametrize(("blow", "words"), [pytest.param("SIGTERM", (), id="SIGTERM"), *WORKERS])
 def test_whoever_is_told_a_quick_run_is_left(
     radicale: Workshop, blow: str, words: tuple[str, ...]
 ) -> None:
@@ -113,7 +111,7 @@ def test_whoever_is_told_a_quick_run_is_left(
 
 @pytest.mark.nightly
 @pytest.mark.cost(45)
-@pytest.mark.parametrize(("blow", "words"), WAYS)
+@pytest.mark.parametrize(("blow", "words"), [pytest.param("SIGINT", (), id="SIGINT"), *WORKERS])
 def test_whoever_is_told_a_cold_run_is_left(
     lean: Workshop, blow: str, words: tuple[str, ...]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -189,10 +190,9 @@ def test_a(app):
 def authored(radicale: Workshop, tmp_path: Path) -> Workshop:
     """The recipe in a folder of its own, for tests of another author."""
     folder = tmp_path / "recipe_tests" / "radicale"
-    folder.mkdir(parents=True)
-    for path in radicale.recipe.iterdir():
-        if not path.name.startswith(("test_", "__pycache__")):
-            (folder / path.name).symlink_to(path)
+    shutil.copytree(
+        radicale.recipe, folder, ignore=shutil.ignore_patterns("test_*.py", "__pycache__")
+    )
     radicale.recipe = folder
     return radicale
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,7 @@ class World:
         self.ran: list[Sequence[str]] = []
         self.trained: list[str] = []
         self.training_error: Exception | None = None
+        self.training_signal = 0
 
     def stream(self, argv: Sequence[str], *, env: object = None) -> int:
         assert env is None
@@ -55,6 +58,7 @@ class World:
     def train(self, runs: SessionRuns, folder: Path) -> str:
         if self.training_error:
             raise self.training_error
+        os.kill(os.getpid(), self.training_signal)
         self.trained.append(folder.name)
         return "miniapp boots faster now"
 
@@ -133,6 +137,29 @@ def test_failed_training_is_a_warning(world: World) -> None:
 
     assert 0 == done.exit_code
     assert "warning: boots stay slow, the known-good is fine: no: because" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_training_can_be_told_to_stop(world: World, number: int) -> None:
+    """2, as everything that is; there is a known-good all the same."""
+    world.training_signal = number
+    with unhandled(number):
+        done = warmci("miniapp")
+
+    assert 2 == done.exit_code
+    assert "known-good is now 1.1.0+1.1" in done.stdout
+    assert "warmci: interrupted" in done.stderr
+    assert [] == world.trained
+
+
+@contextmanager
+def unhandled(number: int) -> Iterator[None]:
+    """A signal that nobody handles must not end the tests."""
+    before = signal.signal(number, lambda *_: pytest.fail("nobody has handled it"))
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
 
 
 def test_if_missing_and_there_is_one(world: World) -> None:

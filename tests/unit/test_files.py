@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import signal
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pytest_warmci.clients import files
+from pytest_warmci.clients import files, interrupts
 from pytest_warmci.clients.machine import process_start
 from pytest_warmci.errors import DiskTooSmall, SnapshotDamaged, StateDamaged
 
@@ -285,3 +286,21 @@ def test_the_sweep_spares_what_may_have_a_writer(tmp_path: Path) -> None:
     files.sweep_garbage(tmp_path / "missing")
 
     assert sorted([".hidden", f".garbage-{alive}", f".tmp-{alive}", "file"]) == names(tmp_path)
+
+
+def test_a_deletion_that_has_begun_comes_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is told to stop: half of it, under its garbage name, would be nobody's."""
+    (tmp_path / "tree" / "deep").mkdir(parents=True)
+    delete = files._delete
+
+    def told(garbage: Path) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        delete(garbage)
+
+    monkeypatch.setattr(files, "_delete", told)
+    with interrupts.listening(lambda: "busy"), pytest.raises(interrupts.Terminated):
+        files.remove_tree(tmp_path / "tree")
+
+    assert [] == list(tmp_path.iterdir())
