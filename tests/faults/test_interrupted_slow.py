@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.workshop import Workshop
-from tests.faults.conftest import RADICALE
+from tests.e2e.workshop import RADICALE, Workshop
 from tests.faults.interrupting import check_goes_on, check_interrupted, look, outcome_of, session
 
 SLOW = 12.0
