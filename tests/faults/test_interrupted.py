@@ -158,7 +158,7 @@ def test_what_comes_after_the_leaving_does_not_change_what_was_kept(radicale: Wo
     """The run had passed so far: its volumes are for looking at, its result is not green."""
     before = look(radicale)
 
-    outcome = struck(radicale, "test#14", "SIGINT", "--quick")
+    outcome = struck(radicale, "test#13", "SIGINT", "--quick")
 
     assert (outcome.status, outcome.result["reason"]) == (2, "interrupted"), outcome.text
     check_quiet(radicale)
