@@ -130,9 +130,10 @@ def test_a_program_in_the_foreground_is_told_what_we_are_told(
     guarded: list[int], tmp_path: Path, name: str
 ) -> None:
     """Each time, also the second; and it is waited for, however it takes it."""
+    wait = "i=0; while [ $n -lt {} ] && [ $i -lt 200 ]; do sleep 0.02; i=$((i+1)); done"
     script = (
-        f"n=0; trap 'n=$((n+1))' {name}; kill -{name} $PPID; while [ $n -lt 1 ]; do :; done;"
-        f" kill -{name} $PPID; while [ $n -lt 2 ]; do :; done; echo $n > told; exit 7"
+        f"n=0; trap 'n=$((n+1))' {name}; kill -{name} $PPID; {wait.format(1)};"
+        f" kill -{name} $PPID; {wait.format(2)}; echo $n > told; exit 7"
     )
 
     assert 7 == command.stream(["sh", "-c", f"cd {tmp_path}; {script}"])
