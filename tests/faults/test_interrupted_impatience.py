@@ -36,9 +36,14 @@ def journal(workshop: Workshop) -> Path:
     return workshop.place.folder / "journal.json"
 
 
-@pytest.mark.core
-@pytest.mark.cost(5)
-@WAYS
+@pytest.mark.cost(9)
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param((), id="alone", marks=pytest.mark.core),
+        pytest.param(("-n2",), id="workers"),
+    ],
+)
 def test_a_second_ctrl_c_does_not_tear_the_restore(
     radicale: Workshop, words: tuple[str, ...]
 ) -> None:
