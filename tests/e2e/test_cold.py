@@ -31,9 +31,7 @@ def test_a_complete_green_cold_run_of_a_published_version_promotes(
     assert workshop.known_good.digest == result["known_good"]["after"]
     assert workshop.volumes_digest() == workshop.known_good.digest
     assert workshop.migrated_by() == SEEDED
-    assert [path.name for path in workshop.state.apps("process").iterdir()] == [
-        workshop.known_good.domain
-    ]
+    assert workshop.apps() == [workshop.known_good.domain]
     assert workshop.processes() == []
 
 

@@ -39,9 +39,7 @@ def test_a_cold_run_seeds(radicale_seeded: tuple[Workshop, Outcome]) -> None:
     assert " of radicale:3.8.3 owns 127.0.0.1:" in result["proved_head"]
     assert result["witness"] == {"before": 6, "after": 6}
     assert workshop.volumes_digest() == workshop.known_good.digest
-    assert [path.name for path in workshop.state.apps("process").iterdir()] == [
-        workshop.known_good.domain
-    ]
+    assert workshop.apps() == [workshop.known_good.domain]
     assert workshop.processes() == []
 
 

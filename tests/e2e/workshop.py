@@ -111,6 +111,11 @@ class Workshop:
         assert found is not None
         return found
 
+    def apps(self) -> list[str]:
+        """The domains of all apps that have a folder, sorted."""
+        found = self.state.apps("process").iterdir()
+        return sorted(path.name for path in found if not path.name.startswith("."))
+
     def entry_bytes(self) -> bytes:
         """The registry entry, to the byte."""
         return (self.state.canonicals("process") / f"{self.recipe.name}.yml").read_bytes()
