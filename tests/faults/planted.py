@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from pytest_warmci.clients import locks
 from pytest_warmci.model import KnownGood
-from pytest_warmci.runs import cold, quick, reap, recover
+from pytest_warmci.runs import quick, reap, recover
+from pytest_warmci.runs.run import Run
 from pytest_warmci.store import rebuilding, snapshots
 from pytest_warmci.store.manifest import Measured
 from pytest_warmci.store.registry import RegistryWriter
@@ -35,9 +35,8 @@ def release_early() -> None:
             pass
         yield
 
-    original = locks.hold
-    for module in (quick, cold):
-        _replace(module, "hold", hold)
+    original = Run.hold
+    _replace(Run, "hold", hold)
 
 
 def write_the_entry_first() -> None:

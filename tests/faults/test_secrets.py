@@ -132,7 +132,7 @@ def test_a_known_good_that_tells_its_secret_shows_none(bench: Bench, tmp_path: P
 
     assert outcome.status == 75, outcome.text
     [alert] = bench.state.glob("alerts/*.json")
-    assert "my password is ********" in json.loads(alert.read_text())["data"]["why"]
+    assert "my password is ********" in json.loads(alert.read_text())["data"]["what"]
     log = bench.workshop.place.folder / "logs" / "app.log"
     assert "my password is ********" in log.read_text()
     bench.check_clean()
