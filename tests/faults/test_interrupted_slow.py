@@ -37,7 +37,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 @pytest.fixture
-def slow(radicale_seeded: Workshop, tmp_path: Path) -> Workshop:
+def slow(radicale_warmed: Workshop, tmp_path: Path) -> Workshop:
     """A recipe whose app stops slowly as soon as the file `slow` is there; seeded."""
     folder = tmp_path / "recipe_tests" / "radicale"
     shutil.copytree(RADICALE, folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -51,7 +51,7 @@ def slow(radicale_seeded: Workshop, tmp_path: Path) -> Workshop:
     program = PROGRAM.format(mark=str(tmp_path / "slow"), seconds=SLOW)
     (process / "slow.py").write_text(program, "utf-8")
     (tmp_path / "state").mkdir(mode=0o700)
-    (tmp_path / "state" / "cache").symlink_to(radicale_seeded.root / "cache")
+    (tmp_path / "state" / "cache").symlink_to(radicale_warmed.root / "cache")
     workshop = Workshop(tmp_path / "state", folder)
     outcome = workshop.pytest("--warmci-head=published")
     assert outcome.result["promoted"] is True, outcome.text
