@@ -14,6 +14,8 @@ BIN := .venv/bin
 STAMP := .venv/installed
 STEP := @printf '%(%H:%M:%S)T  %s\n' -1
 EVIDENCE ?= evidence.json
+# What needs servers, one at a time; the rest runs two at a time.
+REAL := tests/benchmarks tests/contract tests/e2e tests/faults
 
 .PHONY: help
 help: ## say what there is
@@ -37,8 +39,10 @@ check: lint types ## linters, types, unit and plugin tests: before every commit
 
 .PHONY: test
 test: lint types ## what CI runs: check, the main paths on real servers, a sample of the rest
-	$(STEP) "test: tier test"
-	@$(BIN)/pytest --tier test --durations=15 $(PYTEST_FLAGS)
+	$(STEP) "test: tier check"
+	@$(BIN)/pytest --tier check -n 2 $(PYTEST_FLAGS)
+	$(STEP) "test: tier test, on real servers"
+	@$(BIN)/pytest --tier test --durations=15 $(REAL) $(PYTEST_FLAGS)
 
 .PHONY: nightly
 nightly: lint types ## everything, benchmarks too; writes evidence.json
