@@ -108,6 +108,9 @@ def _reap_one(
         with hold(lock, who=who, limit=0):
             if not folder.is_dir():
                 return None
+            kept = read_kept(folder)  # whoever held the lock may have kept it at the last moment
+            if domain.startswith(_NEVER) and kept is None:
+                return None
             due = _due(folder, kept, force=force)
             if due.outcome == "removed":
                 remove_app(engine, Place("", domain, folder), STOP_SECONDS)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pytest_warmci.clients.locks import Holder, hold
 from pytest_warmci.errors import InputError
+from pytest_warmci.runs import reap as reaping
 from pytest_warmci.runs.reap import Reaped, reap
 from pytest_warmci.runs.recovering import Recovered, recover_all, recover_session
 from pytest_warmci.store.journal import Journal
@@ -145,6 +149,24 @@ def test_what_is_kept_goes_when_its_time_is_over(haunt: Haunt, hours: int, *, st
             for name in (left.name, haunt.place.domain)
         ]
     haunt.check_known_good()
+
+
+def test_what_is_kept_at_the_last_moment_stays(
+    haunt: Haunt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its run gives the lock back between our first look and our turn."""
+    left = cold(haunt)
+
+    @contextmanager
+    def late(*words: Any, **more: Any) -> Iterator[None]:
+        keep(left, 1)
+        with hold(*words, **more):
+            yield
+
+    monkeypatch.setattr(reaping, "hold", late)
+
+    assert ["kept"] == [each.outcome for each in reap(haunt.opened, haunt.engine())]
+    assert left.exists()
 
 
 def test_a_dry_run_says_what_would_go_and_leaves_it(haunt: Haunt) -> None:
