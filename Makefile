@@ -16,6 +16,8 @@ STEP := @printf '%(%H:%M:%S)T  %s\n' -1
 EVIDENCE ?= evidence.json
 # What needs servers, one at a time; the rest runs two at a time.
 REAL := tests/benchmarks tests/contract tests/e2e tests/faults
+# All but the benchmarks.
+NIGHTLY := tests/unit tests/plugin tests/contract tests/e2e tests/faults
 
 .PHONY: help
 help: ## say what there is
@@ -47,7 +49,13 @@ test: lint types ## what CI runs: check, the main paths on real servers, a sampl
 .PHONY: nightly
 nightly: lint types ## everything, benchmarks too; writes evidence.json
 	$(STEP) "test: tier nightly"
-	@$(BIN)/pytest --tier nightly --evidence $(EVIDENCE) --durations=30 $(PYTEST_FLAGS)
+	@# The benchmarks alone on the machine; the rest two at a time, also when something failed.
+	@code=0; \
+	$(BIN)/pytest --tier nightly -n 2 --dist loadfile --evidence $(EVIDENCE) --durations=30 \
+	    $(NIGHTLY) $(PYTEST_FLAGS) || code=$$?; \
+	$(BIN)/pytest --tier nightly --evidence-after $(EVIDENCE) --evidence $(EVIDENCE) \
+	    tests/benchmarks $(PYTEST_FLAGS) || code=$$?; \
+	exit $$code
 
 .PHONY: lint
 lint: venv ## ruff: format and rules

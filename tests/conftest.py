@@ -35,6 +35,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--no-skips", action="store_true", help="a skipped real test fails (always in CI)"
     )
     group.addoption("--evidence", type=Path, metavar="FILE", help="write what was proved")
+    group.addoption(
+        "--evidence-after", type=Path, metavar="FILE", help="join that of an earlier session to it"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -125,6 +128,8 @@ class TierOfSession(TierOfWorker):
             self.record.outcomes[file] = evidence.Outcome(file, "skipped", 0.0, reason)
         if self.refused_skips() and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if earlier := self.config.option.evidence_after:
+            self.record.join(earlier, self.config.rootpath)
         if path := self.config.option.evidence:
             self.record.write(
                 path,

@@ -46,10 +46,29 @@ class Record:
 
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     outcomes: dict[str, Outcome] = field(default_factory=dict)
+    left_out: set[str] = field(default_factory=set)
+    exit_status: int = 0
+    """Of what was joined."""
 
     def add(self, report: pytest.TestReport) -> None:
         """Take in one report."""
         self.outcomes.setdefault(report.nodeid, Outcome(report.nodeid)).add(report)
+
+    def join(self, earlier: Path, root: Path) -> None:
+        """Take in what an earlier session on the same source has proved.
+
+        Raises:
+            ValueError: It was about another source.
+        """
+        told = json.loads(earlier.read_text(encoding="utf-8"))
+        here = source(root)
+        if {key: told[key] for key in here} != here:
+            raise ValueError(f"{earlier} is about another source: {told['commit']}")
+        self.started = min(self.started, datetime.fromisoformat(told["started"]))
+        self.left_out |= set(told["left_out"])
+        self.exit_status = int(told["exit_status"])
+        for test in told["tests"]:
+            self.outcomes.setdefault(test["id"], Outcome(**test))
 
     def skipped(self) -> list[Outcome]:
         """List what did not run, with the reasons."""
@@ -64,13 +83,13 @@ class Record:
             "format": FORMAT,
             **source(root),
             "tier": tier,
-            "exit_status": exit_status,
+            "exit_status": exit_status or self.exit_status,
             "started": self.started.isoformat(timespec="seconds"),
             "ended": ended.isoformat(timespec="seconds"),
             "host": host(),
             "tests": [asdict(self.outcomes[test]) for test in sorted(self.outcomes)],
             "skips": [{"id": skip.id, "reason": skip.reason} for skip in self.skipped()],
-            "left_out": sorted(left_out),
+            "left_out": sorted(({*left_out} | self.left_out) - set(self.outcomes)),
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{path.name}.{os.getpid()}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -21,7 +20,6 @@ _SCHEMES: Final = ("https://", "ssh://", "file://")
 _SCP_FORM: Final = re.compile(r"[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:(?!//).+")
 _SCHEME_LIKE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(//|:)")
 _CREDENTIALS: Final = re.compile(r"https://[^/]*@|ssh://[^/@]*:[^/]*@")
-_SKIPPED: Final = {"source", "__pycache__"}
 
 Seconds = Annotated[float, pydantic.Field(gt=0, le=24 * 3600)]
 
@@ -100,28 +98,6 @@ def read_enrolment(folder: Path) -> Enrolment:
 def recipe_schema() -> dict[str, Any]:
     """Return the JSON schema of `recipe.yml`, for editors."""
     return yamlfile.json_schema(_RecipeFile, f"{RECIPE_FILE} of pytest-warmci")
-
-
-def find_enrolments(root: Path) -> list[Path]:
-    """Return the folders at or below `root` that have a `recipe.yml`, sorted.
-
-    Hidden folders and those named `source` are not entered, nor what lies below a recipe's folder.
-    """
-    return list(_enrolled(root))
-
-
-def _enrolled(folder: Path) -> Iterator[Path]:
-    if (folder / RECIPE_FILE).is_file():
-        yield folder
-        return
-    try:
-        below = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
-    except OSError:
-        return  # what cannot be read holds nothing that could be tested
-    for name in below:
-        # symlinks may lead back up, and a recipe behind one is found where it really is
-        if not name.startswith(".") and name not in _SKIPPED and not (folder / name).is_symlink():
-            yield from _enrolled(folder / name)
 
 
 def is_url(location: str) -> bool:

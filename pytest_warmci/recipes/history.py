@@ -20,6 +20,7 @@ from typing import Annotated, Any, Final, Literal
 import pydantic
 
 from pytest_warmci.clients import git, yamlfile
+from pytest_warmci.clients.files import garbage_name
 from pytest_warmci.errors import InputError
 from pytest_warmci.recipes.versions import parse_version
 
@@ -110,8 +111,9 @@ def build_history(source_folder: Path, cache: Path) -> Path:
     target = sources / f"{name}-{plan.digest[:16]}"
     if target.is_dir():
         return target
-    building = Path(tempfile.mkdtemp(prefix=".building-", dir=sources))
+    building = garbage_name(target)  # until it is whole: whoever dies here leaves garbage
     try:
+        building.mkdir()
         repository = building / "repository"
         _build(plan, repository)
         try:

@@ -96,9 +96,10 @@ def _promote(run: Run, place: Place, old: KnownGood | None, cold_seconds: float)
     journal.begin("promote", run=run.id, session=run.settings.session, generation=generation)
     run.place = place
     try:
-        with run.phases("promote"), interrupts.interruptible():
-            entry = _make(run, place, generation, cold_seconds)
-        RegistryWriter(run.state).put(entry)
+        with run.phases("promote"):
+            with interrupts.interruptible():
+                entry = _make(run, place, generation, cold_seconds)
+            RegistryWriter(run.state).put(entry)
     except BaseException as error:
         if not _give_up(run, place, generation, error):
             raise

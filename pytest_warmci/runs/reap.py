@@ -61,6 +61,7 @@ def reap(
     dry_run: bool = False,
     session: str = "reap",
     only: str = "",
+    end_kept: bool = False,
 ) -> list[Reaped]:
     """Remove the throw-away apps of dead runs, and end apps whose time to be looked at is over.
 
@@ -69,7 +70,8 @@ def reap(
         engine: What deployed them.
         dry_run: Only say what would be done.
         session: Who does it, for journals.
-        only: The domain to reap, also when it is kept for somebody to look at; empty for all.
+        only: The domain to reap; empty for all.
+        end_kept: Also what is kept for somebody to look at.
 
     Returns:
         One entry for each app that could have been removed.
@@ -77,7 +79,7 @@ def reap(
     found = []
     for folder in _apps(state, engine):
         if only in ("", folder.name):
-            one = _reap_one(state, engine, folder, session, dry_run=dry_run, force=bool(only))
+            one = _reap_one(state, engine, folder, session, dry_run=dry_run, force=end_kept)
             found += [one] if one is not None else []
     if not dry_run:
         _sweep(state)
@@ -149,6 +151,7 @@ def _apps(state: StateDirectory, engine: Engine) -> Iterator[Path]:
 def _sweep(state: StateDirectory) -> None:
     """Delete unfinished files of dead processes, wherever a run writes."""
     tops = [state.root, state.locks, state.runs, state.sessions, state.alerts]
+    tops.append(state.cache / "sources")
     for group in (state.root / "apps", state.root / "canonicals"):
         tops += sorted(group.iterdir()) if group.is_dir() else []
     for run in state.runs.iterdir():

@@ -16,7 +16,7 @@ from pytest_warmci.runs import recover
 from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.reap import reap
 from pytest_warmci.store.journal import Journal
-from pytest_warmci.store.kept import read_kept
+from pytest_warmci.store.kept import KeptApp, read_kept
 from pytest_warmci.store.registry import Registry
 from pytest_warmci.store.state import StateDirectory
 
@@ -57,7 +57,7 @@ def recover_session(state: StateDirectory, engine: Engine, session: str) -> list
             continue  # whose it is cannot be known; the next run of that recipe says so
         if begun is None or begun.get("session") != session or kept is not None:
             continue
-        found = recover_one(state, engine, place, session, limit=0)
+        found = recover_one(state, engine, place, session, limit=0, end_kept=False)
         done += [f"{place.domain}: {text}" for text in found.done]
     return done
 
@@ -70,6 +70,7 @@ def recover_one(
     *,
     limit: float,
     on_wait: Callable[[str], None] | None = None,
+    end_kept: bool = True,
 ) -> Recovered:
     """Recover one app under its lock: a canonical is put back, any other one removed.
 
@@ -80,15 +81,19 @@ def recover_one(
         session: Who does it, for journals.
         limit: Seconds to wait for the app's lock.
         on_wait: Told who holds it.
+        end_kept: Also when it is kept for somebody to look at.
     """
     if canonical_recipe(place.domain) is None:
-        gone = reap(state, engine, session=session, only=place.domain)
+        gone = reap(state, engine, session=session, only=place.domain, end_kept=end_kept)
         outcomes: dict[str, Outcome] = {"kept": "busy", "failed": "failed"}
         outcome = outcomes.get(gone[0].outcome, "recovered") if gone else "nothing to do"
         return Recovered(place.domain, outcome, tuple(str(each) for each in gone))
     who = Holder(run="recover", mode="recover", why=_WHY)
     try:
         with hold(state.lock(place.domain), who=who, limit=limit, on_wait=on_wait):
+            kept = read_kept(place.folder)
+            if kept is not None and not end_kept and not kept.expired(datetime.now(UTC)):
+                return Recovered(place.domain, "nothing to do", (_spared(kept),))
             done = recover.recover_canonical(state, engine, place, session)
             entry = Registry(state).find(engine.name, place.recipe)
             if entry is not None:
@@ -152,7 +157,18 @@ def recover_all(
     for place in find_places(state, engine, app):
         kept = read_kept(place.folder)
         if app is None and kept is not None and not kept.expired(datetime.now(UTC)):
-            why = f"run {kept.run} keeps it until {kept.until}; name it to end it now"
-            yield Recovered(place.domain, "nothing to do", (why,))
+            yield Recovered(place.domain, "nothing to do", (_spared(kept),))  # without waiting
         else:
-            yield recover_one(state, engine, place, "recover", limit=limit, on_wait=on_wait)
+            yield recover_one(
+                state,
+                engine,
+                place,
+                "recover",
+                limit=limit,
+                on_wait=on_wait,
+                end_kept=app is not None,
+            )
+
+
+def _spared(kept: KeptApp) -> str:
+    return f"run {kept.run} keeps it until {kept.until}; name it to end it now"

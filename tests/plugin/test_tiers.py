@@ -120,6 +120,26 @@ def test_evidence_names_everything(suite: pytest.Pytester, workers: list[str]) -
     assert ["no engine", "no kill"] == sorted(skip["reason"] for skip in evidence["skips"])
 
 
+def test_evidence_of_two_sessions_is_joined(suite: pytest.Pytester) -> None:
+    """The worse exit status stands, and nothing is said twice."""
+    (suite.path / "tests/unit/test_unit.py").write_text("def test_wrong(): assert 1 == 2\n")
+    suite.runpytest_subprocess("--evidence", "first.json", "tests/unit")
+
+    result = suite.runpytest_subprocess(
+        "--evidence-after", "first.json", "--evidence", "both.json", "tests/e2e"
+    )
+
+    both = json.loads((suite.path / "both.json").read_text())
+    assert pytest.ExitCode.OK == result.ret
+    assert 1 == both["exit_status"]
+    assert {
+        "tests/e2e/test_e2e.py::test_core": "passed",
+        "tests/e2e/test_e2e.py::test_dear": "passed",
+        "tests/e2e/test_e2e.py::test_sampled": "passed",
+        "tests/unit/test_unit.py::test_wrong": "failed",
+    } == {test["id"]: test["outcome"] for test in both["tests"]}
+
+
 def test_evidence_keeps_failures(suite: pytest.Pytester) -> None:
     (suite.path / "tests/unit/test_unit.py").write_text(
         "import pytest\n"

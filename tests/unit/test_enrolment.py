@@ -120,16 +120,3 @@ def test_paths_become_absolute_and_urls_stay(
     monkeypatch.setenv("HOME", "/home/me")
 
     assert absolute == enrolment.absolute_source(location, Path("/base"), "here")
-
-
-def test_finds_recipes_below_a_folder(tmp_path: Path) -> None:
-    """Hidden folders, sources, links and what lies below a recipe are not searched."""
-    for name in ("b", "a", "group/c", ".hidden/d", "source/e", "a/f"):
-        enrol(tmp_path, name=name)
-    (tmp_path / "link").symlink_to(tmp_path / "group")
-
-    assert [tmp_path / "a", tmp_path / "b", tmp_path / "group/c"] == enrolment.find_enrolments(
-        tmp_path
-    )
-    assert [tmp_path / "a"] == enrolment.find_enrolments(tmp_path / "a")
-    assert [] == enrolment.find_enrolments(tmp_path / "nowhere")

@@ -13,7 +13,7 @@ import pytest
 
 from pytest_warmci.clients.locks import Holder, hold
 from pytest_warmci.errors import InputError
-from pytest_warmci.runs import reap as reaping
+from pytest_warmci.runs import reap as reaping, recovering
 from pytest_warmci.runs.reap import Reaped, reap
 from pytest_warmci.runs.recovering import Recovered, recover_all, recover_session
 from pytest_warmci.store.journal import Journal
@@ -169,6 +169,30 @@ def test_what_is_kept_at_the_last_moment_stays(
     assert left.exists()
 
 
+@pytest.mark.parametrize("canonical", [True, False])
+def test_what_is_kept_at_the_last_moment_is_not_recovered(
+    haunt: Haunt, monkeypatch: pytest.MonkeyPatch, *, canonical: bool
+) -> None:
+    """Unless it is named."""
+    die(haunt)
+    folder = haunt.place.folder if canonical else cold(haunt)
+    who = "warm-ghost" if canonical else "ghos-dead00"
+
+    @contextmanager
+    def late(*words: Any, **more: Any) -> Iterator[None]:
+        keep(folder, 1)
+        with hold(*words, **more):
+            yield
+
+    monkeypatch.setattr(reaping, "hold", late)
+    monkeypatch.setattr(recovering, "hold", late)
+
+    assert every(haunt)[who].outcome in ("nothing to do", "busy")
+    assert folder.exists()
+    assert read_kept(folder) is not None
+    assert "recovered" == every(haunt, folder.name)[who].outcome
+
+
 def test_a_dry_run_says_what_would_go_and_leaves_it(haunt: Haunt) -> None:
     """The same entries as the real one."""
     left = cold(haunt)
@@ -199,6 +223,8 @@ def test_unfinished_files_of_the_dead_are_swept(haunt: Haunt) -> None:
     places = [haunt.state, haunt.state / "sessions", haunt.state / "canonicals" / "process"]
     died = haunt.state / "runs" / "dead00"
     died.mkdir()
+    places.append(haunt.state / "cache" / "sources")
+    places[-1].mkdir(parents=True, exist_ok=True)
     for place in [*places, died]:
         (place / ".tmp-1-1-ab").write_text("half")
         (place / ".garbage-1-1-ab").mkdir()
