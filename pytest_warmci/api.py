@@ -1,9 +1,11 @@
-"""What a recipe's tests and its `witness.py` may rely on."""
+"""What a recipe's tests, its `witness.py` and its `login.py` may rely on."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Protocol
+
+from pytest_warmci.model import RealmClient, RealmUser
 
 
 class App(Protocol):
@@ -35,6 +37,112 @@ class App(Protocol):
 
     def logs(self, service: str) -> str:
         """Return a service's output so far, secrets blotted out."""
+        ...
+
+    @property
+    def sso(self) -> Sso:
+        """What the app was given to log people in with.
+
+        Raises:
+            InputError: Its recipe.yml has no `sso`.
+        """
+        ...
+
+
+class Realm(Protocol):
+    """A fresh realm of the live-warm Keycloak, made for this run and deleted after it."""
+
+    @property
+    def name(self) -> str:
+        """The realm's name."""
+        ...
+
+    @property
+    def issuer(self) -> str:
+        """The issuer of its tokens: a URL, without a final slash."""
+        ...
+
+    @property
+    def discovery(self) -> Mapping[str, Any]:
+        """Its OpenID configuration."""
+        ...
+
+    @property
+    def jwks(self) -> Mapping[str, Any]:
+        """The public keys that its tokens are signed with."""
+        ...
+
+    @property
+    def admin(self) -> Any:
+        """python-keycloak's `KeycloakAdmin`, logged in as administrator and bound to this realm."""
+        ...
+
+    def client(self, client_id: str, **representation: Any) -> RealmClient:
+        """Make a client: confidential, for every flow; more as in a ClientRepresentation."""
+        ...
+
+    def user(self, username: str, **representation: Any) -> RealmUser:
+        """Make a user who can log in at once; more as in a UserRepresentation."""
+        ...
+
+    def token(
+        self, user: RealmUser, client: RealmClient | None = None, scope: str = "openid"
+    ) -> Mapping[str, Any]:
+        """Return what the token endpoint answers to a user's password."""
+        ...
+
+    def client_credentials(self, client: RealmClient) -> Mapping[str, Any]:
+        """Return what the token endpoint answers to a client's own secret."""
+        ...
+
+    def login(
+        self,
+        user: RealmUser,
+        url: str,
+        *,
+        session: Any = None,
+        until: str | None = None,
+        answers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Open a page and log in through Keycloak's own form, like a browser.
+
+        Args:
+            user: Who logs in.
+            url: Where to begin: a page of an app, which leads to Keycloak, or Keycloak's own.
+            session: A `requests.Session` to use and to keep logged in; None for a fresh one.
+            until: The beginning of a URL; the redirect that leads there is returned unfetched.
+            answers: More form fields to fill (`email`, `password-new` ...), by name.
+
+        Returns:
+            The last response (`requests.Response`).
+
+        Raises:
+            LoginStopped: Keycloak refused, or showed a page that cannot be answered.
+        """
+        ...
+
+
+class Sso(Protocol):
+    """What an app was given before it was deployed: a realm, a client, and users."""
+
+    @property
+    def realm(self) -> Realm:
+        """The realm."""
+        ...
+
+    @property
+    def client(self) -> RealmClient:
+        """The app's own client."""
+        ...
+
+    @property
+    def users(self) -> Mapping[str, RealmUser]:
+        """The users of recipe.yml, by name."""
+        ...
+
+    @property
+    def user(self) -> RealmUser:
+        """The first of them."""
         ...
 
 
@@ -74,6 +182,14 @@ class Witness(Protocol):
 
     def check(self, app: App, planted: dict[str, Any]) -> int:
         """Return how much of the planted data is there, found by the same identity."""
+        ...
+
+
+class Login(Protocol):
+    """What a recipe's `login.py` offers."""
+
+    def log_in(self, app: App, user: RealmUser) -> str:
+        """Log a user in for real; return who the app says that is (see `sso.identity`)."""
         ...
 
 

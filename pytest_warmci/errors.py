@@ -80,6 +80,14 @@ class CommandFailed(NotEvaluated):
     """An outside command ended with an error; `why` carries its output."""
 
 
+class KeycloakTrouble(NotEvaluated):
+    """The live-warm Keycloak does not answer, or not as it should."""
+
+
+class LoginStopped(RecipeFailed):
+    """A login through Keycloak's form came to a page that refuses it or cannot be answered."""
+
+
 class Interrupted(NotEvaluated):
     """The run was told to stop."""
 

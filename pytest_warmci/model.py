@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -142,6 +142,43 @@ class ProbeSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class RealmClient:
+    """A client of a realm; `secret` is empty for a public one."""
+
+    id: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RealmUser:
+    """A user of a realm, who can log in with `username` and `password`."""
+
+    username: str
+    password: str = field(repr=False)
+    email: str
+    first_name: str
+    last_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SsoSpec:
+    """How an app is given its single sign-on.
+
+    `redirects` are URL paths of the app. `users` are names. `identity` is who the app must say is
+    logged in, with `{username}` in it. `env` maps variables of `.env`, and `secrets` secrets of
+    the compose file, to text with placeholders: see the reference of recipe.yml.
+    """
+
+    client: str
+    flows: tuple[str, ...]
+    redirects: tuple[str, ...]
+    users: tuple[str, ...]
+    identity: str
+    env: Mapping[str, str]
+    secrets: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Enrolment:
     """A valid `recipe.yml`. `folder` holds it; `source` is a path (made absolute) or a URL.
     Timeouts are seconds."""
@@ -153,6 +190,7 @@ class Enrolment:
     deploy_timeout: float
     stop_timeout: float
     requires: tuple[str, ...]
+    sso: SsoSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,10 @@ from typing import Final
 RECIPE_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 """A recipe's name: a DNS label of at most 40 characters."""
 
+_REALM: Final = re.compile(
+    r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?-(?P<run>[0-9a-f]{6})(?:-[a-z0-9-]{1,40})?"
+)
+
 BASE_DOMAIN: Final = "warmci.localhost"
 """Base of all domains of the process engine, where a domain is a name only."""
 
@@ -42,6 +46,22 @@ def canonical_recipe(domain: str, base: str = BASE_DOMAIN) -> str | None:
     """Return the recipe whose canonical has that domain, None when it is no canonical's."""
     recipe = domain.removeprefix("warm-").removesuffix(f".{base}")
     return recipe if domain == canonical_domain(recipe, base) else None
+
+
+def live_domain(recipe: str, base: str = BASE_DOMAIN) -> str:
+    """Return the domain of a live-warm service."""
+    return f"live-{recipe}.{base}"
+
+
+def realm_name(recipe: str, run_id: str, suffix: str = "") -> str:
+    """Return the name of a run's realm, e.g. `radicale-1a2b3c` or `radicale-1a2b3c-other`."""
+    return f"{recipe}-{run_id}-{suffix}" if suffix else f"{recipe}-{run_id}"
+
+
+def realm_run(name: str) -> str | None:
+    """Return the id of the run that a realm of that name may belong to, None for a foreign one."""
+    match = _REALM.fullmatch(name)
+    return match["run"] if match else None
 
 
 def stack_name(domain: str) -> str:

@@ -11,10 +11,13 @@ import pydantic
 
 from pytest_warmci.clients import yamlfile
 from pytest_warmci.errors import InputError
-from pytest_warmci.model import Enrolment, ProbeSpec
+from pytest_warmci.model import Enrolment, ProbeSpec, SsoSpec
 from pytest_warmci.naming import is_recipe_name
 
 RECIPE_FILE: Final = "recipe.yml"
+
+PLACES: Final = ("issuer", "realm", "server", "client_id", "url", "domain")
+"""What `{...}` may name in the values of `sso.env`; `sso.secrets` know `client_secret` too."""
 
 _SCHEMES: Final = ("https://", "ssh://", "file://")
 _SCP_FORM: Final = re.compile(r"[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:(?!//).+")
@@ -44,6 +47,56 @@ class _Timeouts(yamlfile.Strict):
     stop: Seconds = 120.0
 
 
+_Variable = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+_SecretName = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+_UserName = Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9._-]{2,39}$")]
+_Flow = Literal["code", "password", "service"]
+
+
+class _SsoClient(yamlfile.Strict):
+    id: Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")]
+    flows: Annotated[tuple[_Flow, ...], pydantic.Field(min_length=1)] = ("code",)
+    redirects: tuple[str, ...] = ()
+
+    @pydantic.field_validator("redirects")
+    @classmethod
+    def _paths(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
+        for path in paths:
+            if not path.startswith("/") or re.search(r"[\s\x00-\x1f]", path):
+                raise ValueError(f"{path!r} is not a URL path that starts with /")
+        return paths
+
+    @pydantic.model_validator(mode="after")
+    def _fit(self) -> _SsoClient:
+        if "code" in self.flows and not self.redirects:
+            raise ValueError(
+                "the flow code needs redirects: the paths that Keycloak leads back to"
+            )
+        return self
+
+
+class _Sso(yamlfile.Strict):
+    client: _SsoClient
+    users: Annotated[tuple[_UserName, ...], pydantic.Field(min_length=1)] = ("ana",)
+    identity: Annotated[str, pydantic.Field(min_length=1)] = "{username}"
+    env: dict[_Variable, str]
+    secrets: dict[_SecretName, str] = pydantic.Field(default_factory=dict)
+
+    @pydantic.field_validator("identity", "env", "secrets")
+    @classmethod
+    def _known(cls, value: str | dict[str, str], info: pydantic.ValidationInfo) -> object:
+        known = {"identity": ("username",), "env": PLACES, "secrets": (*PLACES, "client_secret")}
+        allowed = known[str(info.field_name)]
+        for text in value.values() if isinstance(value, dict) else (value,):
+            for name in re.findall(r"\{([^{}]*)\}", text):
+                if name not in allowed:
+                    hint = ", a secret belongs into secrets" if name == "client_secret" else ""
+                    raise ValueError(
+                        f"{{{name}}} is no placeholder here{hint} (there are: {', '.join(allowed)})"
+                    )
+        return value
+
+
 class _RecipeFile(yamlfile.Strict):
     format: Literal[1]
     recipe: str
@@ -51,6 +104,7 @@ class _RecipeFile(yamlfile.Strict):
     probe: _Probe
     timeouts: _Timeouts = _Timeouts()
     requires: tuple[Literal["keycloak"], ...] = ()
+    sso: _Sso | None = None
 
     @pydantic.field_validator("requires")
     @classmethod
@@ -84,6 +138,12 @@ def read_enrolment(folder: Path) -> Enrolment:
             where=document.at("recipe"),
             remedy="use at most 40 of a-z, 0-9 and -, beginning and ending with a letter or digit",
         )
+    if content.sso is not None and "keycloak" not in content.requires:
+        raise InputError(
+            "sso needs a Keycloak that nothing asks for",
+            where=document.at("sso"),
+            remedy="write `requires: [keycloak]` above it",
+        )
     return Enrolment(
         recipe=content.recipe,
         folder=folder,
@@ -92,6 +152,19 @@ def read_enrolment(folder: Path) -> Enrolment:
         deploy_timeout=content.timeouts.deploy,
         stop_timeout=content.timeouts.stop,
         requires=content.requires,
+        sso=None if content.sso is None else _spec(content.sso),
+    )
+
+
+def _spec(sso: _Sso) -> SsoSpec:
+    return SsoSpec(
+        client=sso.client.id,
+        flows=sso.client.flows,
+        redirects=sso.client.redirects,
+        users=sso.users,
+        identity=sso.identity,
+        env=sso.env,
+        secrets=sso.secrets,
     )
 
 

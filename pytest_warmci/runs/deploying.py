@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from pytest_warmci.api import Sso
 from pytest_warmci.clients import http
 from pytest_warmci.clients.waiting import Look, WaitedTooLong, wait_until
 from pytest_warmci.errors import RecipeFailed
@@ -28,9 +29,16 @@ class Deployed:
 
 
 def deploy(
-    engine: Engine, place: Place, enrolment: Enrolment, source: Source, revision: Revision
+    engine: Engine,
+    place: Place,
+    enrolment: Enrolment,
+    source: Source,
+    revision: Revision,
+    sso: Sso | None = None,
 ) -> Deployed:
     """Deploy a revision (in place when something runs), and wait until it is proven to serve.
+
+    `sso` is what the app was given to log people in with, for who uses it.
 
     Raises:
         RecipeFailed: It does not come up, or does not serve.
@@ -39,13 +47,15 @@ def deploy(
     stack = place.stack(source, revision)
     engine.prepare(stack)
     place.record_deployed(source, revision)
-    return bring_up(engine, place, enrolment, stack)
+    return bring_up(engine, place, enrolment, stack, sso)
 
 
-def bring_up(engine: Engine, place: Place, enrolment: Enrolment, stack: Stack) -> Deployed:
+def bring_up(
+    engine: Engine, place: Place, enrolment: Enrolment, stack: Stack, sso: Sso | None = None
+) -> Deployed:
     """Deploy a rendered stack and wait until it is proven to serve; see `deploy`."""
     begun = time.monotonic()
-    app = AppHandle(engine, place, stack)
+    app = AppHandle(engine, place, stack, sso)
     what = f"{stack.recipe} {stack.revision}"
     with without_secrets(app):
         engine.deploy(place, stack)

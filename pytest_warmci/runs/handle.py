@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from pytest_warmci.api import Sso
 from pytest_warmci.errors import InputError, WarmciError
 from pytest_warmci.masking import blotted
 from pytest_warmci.model import Stack
@@ -15,10 +16,11 @@ from pytest_warmci.runs.place import Place
 class AppHandle:
     """One deployed app (see `pytest_warmci.api.App`)."""
 
-    def __init__(self, engine: Engine, place: Place, stack: Stack) -> None:
+    def __init__(self, engine: Engine, place: Place, stack: Stack, sso: Sso | None = None) -> None:
         self._engine = engine
         self._place = place
         self._stack = stack
+        self._sso = sso
 
     def __repr__(self) -> str:
         return f"<app {self.domain} {self._stack.revision}>"
@@ -57,6 +59,18 @@ class AppHandle:
                 remedy=f"name one of: {', '.join(sorted(found))}",
             )
         return self.masked(found[service].read_text("utf-8", "replace"))
+
+    @property
+    def sso(self) -> Sso:
+        """What the app was given to log people in with."""
+        if self._sso is None:
+            raise InputError(
+                "this app was given no single sign-on",
+                where=self.domain,
+                why="its recipe.yml has no `sso`",
+                remedy="write `requires: [keycloak]` and `sso` into it, see its reference",
+            )
+        return self._sso
 
     def masked(self, text: str) -> str:
         """Return `text` with every secret of the app blotted out."""
