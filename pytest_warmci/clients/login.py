@@ -205,7 +205,7 @@ class _Login:
                 why=self.clean(str(page)),
                 remedy="see its log",
             )
-        if page.is_keycloaks and not page.ends_device_login:
+        if page.is_keycloaks and not page.device_is_in:
             raise self.stopped("Keycloak showed a page with nothing to answer", page)
         if page.status >= 400:
             raise self.stopped("the app refused the login", page, remedy="see the app's log")

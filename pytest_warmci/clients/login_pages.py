@@ -60,23 +60,22 @@ class Form:
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page: where it is (without query), its HTTP status, its heading, what it says in its
-    error messages, and its forms."""
+    error messages, and its forms.
+
+    `device_is_in` is true of the page that sends somebody who let a device in back to it.
+    """
 
     url: str
     status: int
     title: str
     message: str
     forms: tuple[Form, ...]
+    device_is_in: bool = False
 
     @property
     def is_keycloaks(self) -> bool:
         """Whether it belongs to a login: Keycloak's consoles are applications like others."""
         return bool(_PAGE.search(urlsplit(self.url).path))
-
-    @property
-    def ends_device_login(self) -> bool:
-        """Whether it tells somebody who let a device in to go back to that device."""
-        return self.status == 200 and bool(_DEVICE_DONE.search(urlsplit(self.url).path))
 
     @property
     def form(self) -> Form | None:
@@ -117,7 +116,9 @@ def read_page(response: Response) -> Page:
             reader.feed(response.text)
     texts = {name: " ".join(text.split()) for name, text in reader.texts.items()}
     title = texts["heading"] or texts["title"]
-    return Page(url, status, title, texts["message"], tuple(reader.forms))
+    parts = urlsplit(response.url)
+    device_is_in = bool(_DEVICE_DONE.search(parts.path)) and "error=" not in parts.query
+    return Page(url, status, title, texts["message"], tuple(reader.forms), device_is_in)
 
 
 def _message_of_json(response: Response) -> str:
