@@ -20,7 +20,8 @@ class Step:
 
     Args:
         request: Method and path, with the query.
-        body: What is answered; `{url}` is the server's own URL, in headers too.
+        body: What is answered; `{url}` is the server's own URL, in headers too, where `{port}` is
+            its port.
         status: Its status.
         kind: Its content type.
         headers: More headers, each with its values.
@@ -50,6 +51,10 @@ class Script:
         self.left = steps
         self.wrong: list[str] = []
         self.url = ""
+
+    def filled(self, text: str) -> str:
+        """Put the server's own address into a text."""
+        return text.replace("{url}", self.url).replace("{port}", self.url.rpartition(":")[2])
 
     def next(self, request: str, body: str, cookie: str) -> Step:
         """Take the next step, which must be the one that is expected."""
@@ -85,11 +90,11 @@ def scripted(*steps: Step) -> Iterator[str]:
         def answer(self, body: str) -> None:
             cookie = self.headers.get("Cookie", "")
             step = script.next(f"{self.command} {self.path}", body, cookie)
-            content = step.body.replace("{url}", script.url).encode()
+            content = script.filled(step.body).encode()
             self.send_response(step.status)
             for name, values in step.headers.items():
                 for value in values:
-                    self.send_header(name, value.replace("{url}", script.url))
+                    self.send_header(name, script.filled(value))
             self.send_header("Content-Type", step.kind)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
