@@ -75,7 +75,10 @@ def command(context: click.Context, *, dry_run: bool, self_test: bool, as_json: 
 def _show(apps: list[Reaped], realms: list[ReapedRealm], *, dry_run: bool) -> None:
     out = console()
     named = [(each.domain, each.outcome, each.why) for each in apps]
-    named += [(f"realm {each.realm}" if each.realm else "realms", each.outcome, each.why) for each in realms]
+    named += [
+        (f"realm {each.realm}" if each.realm else "realms", each.outcome, each.why)
+        for each in realms
+    ]
     for name, outcome, why in named:
         word = f"would be {outcome}" if dry_run and outcome != "kept" else outcome
         out.print(Text(f"{name}: ").append(word, style=_COLOURS[outcome]))

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from pytest_warmci.api import App
     from pytest_warmci.model import RealmUser
 
-WHO = '<?xml version="1.0"?><propfind xmlns="DAV:"><prop><current-user-principal/></prop></propfind>'
+WHO = (
+    '<?xml version="1.0"?><propfind xmlns="DAV:"><prop><current-user-principal/></prop></propfind>'
+)
 
 
 def log_in(app: App, user: RealmUser) -> str:

@@ -2,9 +2,10 @@
 # Swarm hands the client's secret over as a file; Radicale reads it from its configuration only (since 3.7.0).
 set -eu
 
-settings=${TMPDIR:-/tmp}/oauth2.conf
+settings=${TMPDIR:-/tmp}/radicale.conf
 (umask 077 && : >"$settings")
 {
+    cat /etc/radicale/config
     echo '[auth]'
     echo 'type = oauth2'
     echo "oauth2_token_endpoint = $OAUTH2_TOKEN_ENDPOINT"
