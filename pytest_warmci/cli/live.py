@@ -60,14 +60,14 @@ def start(*, tests: str | None, as_json: bool) -> None:
     """
     from pytest_warmci.clients import interrupts
     from pytest_warmci.engines.process.engine import ProcessEngine
-    from pytest_warmci.runs import live
+    from pytest_warmci.runs import live, live_keycloak
     from pytest_warmci.runs.live_status import look
     from pytest_warmci.runs.location import find_recipe
     from pytest_warmci.store.state import open_state
 
-    folder = find_recipe(live.KEYCLOAK, Path.cwd(), tests)
+    folder = find_recipe(live_keycloak.KEYCLOAK, Path.cwd(), tests)
     state = open_state(state_setting().value)
-    service = live.open_service(
+    service = live_keycloak.open_service(
         folder, state, lambda each, cache: ProcessEngine(each, cache, tell)
     )
     with interrupts.listening(lambda: "still starting the live-warm Keycloak"):
@@ -81,14 +81,14 @@ def start(*, tests: str | None, as_json: bool) -> None:
 def stop(*, as_json: bool) -> None:
     """Stop it, after those who use it have left. Its data stay."""
     from pytest_warmci.clients import interrupts
-    from pytest_warmci.runs import live
+    from pytest_warmci.runs import live, live_keycloak
     from pytest_warmci.runs.recovering import keeper
     from pytest_warmci.store.state import peek_state
 
     state = peek_state(state_setting().value)
     stopped = False
     if state is not None:
-        place = live.LivePlace(state, keeper(state, tell))
+        place = live_keycloak.LivePlace(state, keeper(state, tell))
         with interrupts.listening(lambda: "still stopping the live-warm Keycloak"):
             stopped = live.stop(place, who=_who("stop it"), limit=_LIMIT, progress=tell)
     if as_json:

@@ -24,7 +24,8 @@ def command(*, as_json: bool) -> None:
 
     Starts nothing and changes nothing. Ends with 75 when Keycloak runs and does not answer.
     """
-    from pytest_warmci.runs.live import LivePlace, running
+    from pytest_warmci.runs.live import running
+    from pytest_warmci.runs.live_keycloak import LivePlace
     from pytest_warmci.runs.live_status import realms_of_runs
     from pytest_warmci.runs.recovering import keeper
     from pytest_warmci.store.state import peek_state

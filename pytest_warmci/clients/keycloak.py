@@ -20,7 +20,9 @@ from pytest_warmci.clients.waiting import Look, WaitedTooLong, wait_until
 from pytest_warmci.errors import KeycloakTrouble
 
 if TYPE_CHECKING:
-    from requests import Response
+    from pytest_warmci.clients.http import Response
+
+__all__ = ["Administrator", "BriefRealm", "KeycloakAdmin", "Refused", "token_of"]
 
 MASTER: Final = "master"
 TOKEN_KEY: Final = "warmci.token"  # noqa: S105 - the attribute's name

@@ -10,7 +10,8 @@ from pytest_warmci.clients.locks import describe, holder
 from pytest_warmci.errors import NotEvaluated
 from pytest_warmci.naming import realm_run
 from pytest_warmci.protocols import Engine
-from pytest_warmci.runs.live import LiveKeycloak, LivePlace, running
+from pytest_warmci.runs.live import running
+from pytest_warmci.runs.live_keycloak import LiveKeycloak, LivePlace
 from pytest_warmci.runs.reap_realms import judge
 from pytest_warmci.store import realm_records
 from pytest_warmci.store.live_records import read_live

@@ -12,10 +12,9 @@ from pytest_warmci.model import RealmClient, RealmUser
 from pytest_warmci.store.realm_records import RealmRecord
 
 if TYPE_CHECKING:
-    from keycloak import KeycloakAdmin
-    from requests import Response
-
-    from pytest_warmci.runs.live import LiveKeycloak
+    from pytest_warmci.clients.http import Response
+    from pytest_warmci.clients.keycloak import KeycloakAdmin
+    from pytest_warmci.runs.live_keycloak import LiveKeycloak
 
 _SECONDS: Final = 30.0
 

@@ -26,7 +26,7 @@ from pytest_warmci.errors import KeycloakTrouble, LockBusy, WarmciError
 from pytest_warmci.model import RealmClient, RealmUser
 from pytest_warmci.naming import live_domain, new_token, realm_name, realm_run
 from pytest_warmci.protocols import Progress
-from pytest_warmci.runs.live import KEYCLOAK, LiveKeycloak
+from pytest_warmci.runs.live_keycloak import KEYCLOAK, LiveKeycloak
 from pytest_warmci.runs.realm import Realm
 from pytest_warmci.runs.realm_owner import RealmOwner
 from pytest_warmci.store import realm_records

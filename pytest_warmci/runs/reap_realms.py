@@ -18,7 +18,8 @@ from pytest_warmci.clients.machine import utc_now
 from pytest_warmci.errors import KeycloakTrouble, LockBusy, StateDamaged, WarmciError
 from pytest_warmci.naming import new_token, realm_name, realm_run
 from pytest_warmci.protocols import Engine
-from pytest_warmci.runs.live import LiveKeycloak, LivePlace, running
+from pytest_warmci.runs.live import running
+from pytest_warmci.runs.live_keycloak import LiveKeycloak, LivePlace
 from pytest_warmci.runs.realm_owner import owner
 from pytest_warmci.runs.realms import ATTRIBUTE, MUTEX_SECONDS, Realms, delete_one, mutex
 from pytest_warmci.store import realm_records

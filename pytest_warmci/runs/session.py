@@ -14,7 +14,7 @@ from pytest_warmci.protocols import Engine, Progress
 from pytest_warmci.recipes.enrolment import absolute_source, read_enrolment
 from pytest_warmci.recipes.source import open_source
 from pytest_warmci.runs.lane import Lane
-from pytest_warmci.runs.live import LiveService, keycloak_beside, open_service
+from pytest_warmci.runs.live_keycloak import LiveService, keycloak_beside, open_service
 from pytest_warmci.runs.login_module import LoginModule
 from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.planning import RunPlan, plan_run

@@ -17,7 +17,8 @@ from pytest_warmci.errors import InputError, KeycloakTrouble, RecipeFailed, Warm
 from pytest_warmci.model import SsoSpec
 from pytest_warmci.protocols import Engine, Progress
 from pytest_warmci.runs import wiring
-from pytest_warmci.runs.live import LiveKeycloak, LiveService, attached
+from pytest_warmci.runs.live import attached
+from pytest_warmci.runs.live_keycloak import LiveKeycloak, LiveService
 from pytest_warmci.runs.login_module import LoginModule
 from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.realm import Realm
