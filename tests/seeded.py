@@ -5,11 +5,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.workshop import KEYCLOAK, RADICALE, Outcome, Workshop, copy_recipe, copy_state, seed
+from tests.e2e.workshop import (
+    KEYCLOAK,
+    RADICALE,
+    RADICALE_SSO,
+    Outcome,
+    Workshop,
+    copy_recipe,
+    copy_state,
+    seed,
+)
+from tests.signed_on import SignedOn
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +56,20 @@ def empty(seeded: tuple[Workshop, Outcome], tmp_path: Path) -> Workshop:
     root.mkdir(mode=0o700)
     (root / "cache").symlink_to(seeded[0].root / "cache")
     return Workshop(root)
+
+
+@pytest.fixture(scope="session")
+def signed_on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SignedOn, Outcome]]:
+    """A state directory with a live-warm Keycloak, on which Radicale with single sign-on is seeded.
+
+    It is shared, as its Keycloak is: a test leaves it as it was, and goes by its own runs.
+    """
+    root = tmp_path_factory.mktemp("sso") / "state"
+    found = SignedOn(root, RADICALE_SSO)
+    try:
+        yield found, seed(root, RADICALE_SSO)[1]
+    finally:
+        found.stop()
 
 
 @pytest.fixture
