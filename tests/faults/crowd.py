@@ -122,14 +122,14 @@ def copy_recipe(recipe: Path, recipe_tests: Path, name: str = "") -> Path:
     return folder
 
 
-def wait_for_file(path: Path, running: Running) -> None:
+def wait_for_file(path: Path, running: Running, seconds: float = 60) -> None:
     """Wait until a session has made a file."""
 
     def look() -> Look:
         assert running.process.poll() is None, running.text
         return Look(path.exists(), f"{path} is not there")
 
-    wait_until(look, timeout=60, every=0.05)
+    wait_until(look, timeout=seconds, every=0.05)
 
 
 def same_apps(outcomes: Iterable[Outcome]) -> list[str]:
