@@ -96,14 +96,6 @@ def bare(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def joined(base: str, url: str) -> str:
-    """Return `url` as seen from `base`, or nothing when it is no URL."""
-    try:
-        return urljoin(base, url)
-    except ValueError:
-        return ""
-
-
 def read_page(response: Response) -> Page:
     """Read a response; one that is no page has no forms, and a message if it is JSON."""
     url, status = bare(response.url), response.status_code
@@ -147,7 +139,9 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         if tag == "form":
-            action = joined(self.url, given.get("action", ""))
+            action = ""
+            with suppress(ValueError):  # what it is given is no URL
+                action = urljoin(self.url, given.get("action", ""))
             self._form = Form(given.get("id", ""), action, given.get("method", "get").lower())
             self.forms.append(self._form)
         elif self._form is not None:
