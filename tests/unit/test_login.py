@@ -234,6 +234,22 @@ def test_a_login_that_keycloak_has_lost_is_begun_once_more() -> None:
     finished(OPENED, *LOST, LOGGED_IN)
 
 
+def test_a_login_that_is_begun_again_goes_through_all_its_forms_again() -> None:
+    """It was lost at the second one."""
+    asked = Step(f"GET {ACTION}", profile())
+    finished(
+        OPENED,
+        ASKS_MORE,
+        asked,
+        moved(f"POST {ACTION}", to=STEP),
+        LOST[1],
+        ASKS_MORE,
+        asked,
+        moved(f"POST {ACTION}", to=BACK),
+        email="ana@example.org",
+    )
+
+
 def test_a_login_that_keycloak_loses_twice_stops() -> None:
     text = stopped(OPENED, *LOST, *LOST)
 
