@@ -323,6 +323,7 @@ def test_programs_get_metadata_keys_and_tokens(issuer: str) -> None:
         ("app", "not its secret", "ana", PASSWORD, "Invalid client or Invalid client credentials"),
         ("asks", "", "ana", PASSWORD, "unauthorized_client"),
     ],
+    ids=["password", "disabled", "profile", "secret", "grant"],
 )
 def test_a_token_is_refused_for_a_reason(
     issuer: str, client: str, secret: str, name: str, password: str, why: str

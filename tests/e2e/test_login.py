@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from tests.e2e.workshop import HEAD, Workshop, show
 CASES = Path(login_cases.__file__)
 
 
-@pytest.mark.cost(80)
+@pytest.mark.cost(100)
 def test_every_page_is_answered_or_named_on_both_versions(
     workshop: Workshop, recipe_copy: Path
 ) -> None:
@@ -34,9 +36,11 @@ def test_every_page_is_answered_or_named_on_both_versions(
     marked = f"{text}\n\npytestmark = pytest.mark.before_upgrade\n"
     (recipe_copy / "test_logins_before.py").write_text(marked, "utf-8")
 
-    outcome = workshop.pytest("--quick")
+    outcome = workshop.pytest("--quick", "-v")
 
     assert outcome.status == 0, outcome.text
+    passed = Counter(re.findall(r"/(test_logins\w*\.py)::\S+ PASSED", outcome.text))
+    assert passed["test_logins.py"] == passed["test_logins_before.py"] > 20
     assert HEAD in outcome.result["proved_head"]
 
 
