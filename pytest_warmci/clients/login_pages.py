@@ -93,7 +93,8 @@ class Page:
 def bare(url: str) -> str:
     """Return a URL without what may be secret in it: user, password, query and fragment."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}" if host else parts.path
 
 
 def read_page(response: Response) -> Page:

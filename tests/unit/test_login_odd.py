@@ -9,7 +9,7 @@ import requests
 
 from pytest_warmci.clients.http import AppSession, LoopbackJar
 from pytest_warmci.clients.login import login
-from pytest_warmci.errors import KeycloakTrouble
+from pytest_warmci.errors import KeycloakTrouble, LoginStopped
 from tests.unit.keycloak_pages import (
     ANA,
     AUTH,
@@ -130,6 +130,13 @@ def test_an_apps_session_logs_in_by_a_path_and_stays_logged_in() -> None:
     ):
         login("/sso", ANA, session=session, until=f"{url}/callback")
         login(AUTH, {}, session=session, until=f"{url}/callback")
+
+
+def test_a_path_of_an_app_that_is_not_there_is_named() -> None:
+    with AppSession("http://127.0.0.1:1") as session, pytest.raises(LoginStopped) as caught:
+        login("/sso?x=1", ANA, session=session)
+
+    assert caught.value.where == "/sso"
 
 
 def test_any_session_is_given_the_jar() -> None:
