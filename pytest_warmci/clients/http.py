@@ -61,32 +61,40 @@ def _ask(method: str, url: str, *, timeout: float, **kwargs: Any) -> Answer:
     with requests.Session() as session:
         session.trust_env = False
         try:
-            with session.request(
-                method, url, timeout=timeout, allow_redirects=False, stream=True, **kwargs
-            ) as response:
-                return Answer(response.status_code, _text(response, timeout))
-        except requests.RequestException as error:
+            response = _send(session, method, url, timeout=timeout, **kwargs)
+        except (requests.RequestException, ValueError) as error:
             return Answer(0, str(error))
-
-
-def _text(response: requests.Response, timeout: float) -> str:
-    """Return a body as text, as much of it as comes in time."""
-    body = _body(response, timeout)
     try:
-        return body.decode(response.encoding or "utf-8", "replace")
+        text = response.content.decode(response.encoding or "utf-8", "replace")
     except LookupError:  # there is no such encoding
-        return body.decode("utf-8", "replace")
+        text = response.content.decode("utf-8", "replace")
+    return Answer(response.status_code, text)
 
 
-def _body(response: requests.Response, timeout: float) -> bytes:
-    """Return a body, as much of it as comes in time: some pages never end."""
-    body = b""
-    end = time.monotonic() + timeout
-    for chunk in response.iter_content(_CHUNK):
-        body += chunk
-        if len(body) >= _MOST or time.monotonic() > end:
-            break
-    return body
+def _send(
+    session: requests.Session, method: str, url: str, *, timeout: float, **kwargs: Any
+) -> requests.Response:
+    """Send one request and read its body, as much of it as comes in time: some pages never end.
+
+    Raises:
+        ValueError: It redirects to what is no URL. (requests looks at it, but does not follow.)
+    """
+
+    def read(response: requests.Response, *_: Any, **__: Any) -> None:
+        body = b""
+        end = time.monotonic() + timeout
+        for chunk in response.iter_content(_CHUNK):
+            body += chunk
+            if len(body) >= _MOST or time.monotonic() > end:
+                break
+        # Now, and here: to requests, this is all there is. Of a redirect it would read the rest.
+        response._content = body  # noqa: SLF001 - there is no other way
+        response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
+        response.close()
+
+    return session.request(
+        method, url, timeout=timeout, allow_redirects=False, hooks={"response": read}, **kwargs
+    )
 
 
 class NoAnswer(Exception):
@@ -113,24 +121,14 @@ def exchange(
         data: The fields of a form to send.
 
     Raises:
-        NoAnswer: Nobody there, not in time, or not a URL that can be asked.
+        NoAnswer: Nobody there, not in time, or not a URL that can be asked or redirected to.
     """
+    fields = None if data is None else dict(data)
     try:
-        with session.request(
-            method,
-            url,
-            data=None if data is None else dict(data),
-            timeout=timeout,
-            allow_redirects=False,
-            stream=True,
-        ) as response:
-            # So that `text` and `json()` of what is returned see what was read, and no more.
-            response._content = _body(response, timeout)  # noqa: SLF001 - there is no other way
-            response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
-            return response
+        return _send(session, method, url, timeout=timeout, data=fields)
     except requests.Timeout:
         raise NoAnswer(f"no answer within {timeout:g} s") from None
-    except requests.RequestException as error:
+    except (requests.RequestException, ValueError) as error:
         raise NoAnswer(_innermost(error)) from None
 
 

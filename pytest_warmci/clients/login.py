@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from pytest_warmci.clients.http import (
     LoopbackSession,
@@ -16,7 +16,7 @@ from pytest_warmci.clients.http import (
     exchange,
     use_loopback_jar,
 )
-from pytest_warmci.clients.login_pages import ACCEPT, TICKED, Form, Page, bare, joined, read_page
+from pytest_warmci.clients.login_pages import ACCEPT, TICKED, Form, Page, bare, read_page
 from pytest_warmci.errors import KeycloakTrouble, LoginStopped
 from pytest_warmci.masking import blotted
 
@@ -90,8 +90,9 @@ class _Login:
         """Go from page to page until there is an end."""
         response = self.ask("GET", url)
         while True:
-            target = self.target_of(response)
+            target = self.session.get_redirect_target(response)
             if target is not None:
+                target = urljoin(response.url, target)
                 self.remember(target)
                 if self.until is not None and target.startswith(self.until):
                     return response
@@ -131,24 +132,6 @@ class _Login:
                 remedy="see the app's log, or end before with `until`",
             ) from None
 
-    def target_of(self, response: Response) -> str | None:
-        """Return the URL to which a response redirects; None when it does not."""
-        try:
-            target = self.session.get_redirect_target(response)
-        except ValueError:  # bytes that are no text
-            target = ""
-        if target is None:
-            return None
-        found = joined(response.url, target) if target else ""
-        if not found:
-            raise LoginStopped(
-                "a page redirects to what is no URL",
-                where=bare(response.url),
-                why=f"HTTP {response.status_code}" + self.sent_back,
-                remedy="see the log of the app that it belongs to",
-            )
-        return found
-
     def remember(self, url: str) -> None:
         """Take note of what a redirect carries."""
         parts = urlsplit(url)
@@ -172,9 +155,15 @@ class _Login:
         if known in self.answered:
             # What is refused comes at once; what comes by a redirect is another beginning.
             if was_sent:
-                raise self.stopped(f"Keycloak refused what {form.name} was answered with", page)
+                raise self.stopped(
+                    f"Keycloak refused what {form.name} was answered with",
+                    page,
+                    remedy="correct the answers, or the user",
+                )
             if self.begun_again:
-                raise self.stopped("Keycloak began the login again and again", page)
+                raise self.stopped(
+                    "Keycloak began the login again and again", page, remedy="see Keycloak's log"
+                )
             self.begun_again = True
             self.answered.clear()
         self.answered.add(known)
@@ -206,13 +195,21 @@ class _Login:
                 remedy="see its log",
             )
         if page.is_keycloaks and not page.device_is_in:
-            raise self.stopped("Keycloak showed a page with nothing to answer", page)
+            raise self.stopped(
+                "Keycloak showed a page with nothing to answer",
+                page,
+                remedy="see the settings of the client, and Keycloak's log",
+            )
         if page.status >= 400:
             raise self.stopped("the app refused the login", page, remedy="see the app's log")
         if self.until is not None:
-            raise self.stopped(f"the login ended before it came to {bare(self.until)}", page)
+            raise self.stopped(
+                f"the login ended before it came to {bare(self.until)}",
+                page,
+                remedy="compare `until` with where the app sends people",
+            )
 
-    def stopped(self, what: str, page: Page, *, remedy: str = "") -> LoginStopped:
+    def stopped(self, what: str, page: Page, *, remedy: str) -> LoginStopped:
         """Make the error that says which page it was."""
         why = self.clean(str(page)) + self.sent_back
         return LoginStopped(what, where=page.url, why=why, remedy=remedy)

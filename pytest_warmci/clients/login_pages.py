@@ -93,15 +93,8 @@ class Page:
 def bare(url: str) -> str:
     """Return a URL without what may be secret in it: user, password, query and fragment."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def joined(base: str, url: str) -> str:
-    """Return `url` as seen from `base`, or nothing when it is no URL."""
-    try:
-        return urljoin(base, url)
-    except ValueError:
-        return ""
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}" if host else parts.path
 
 
 def read_page(response: Response) -> Page:
@@ -147,7 +140,9 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         if tag == "form":
-            action = joined(self.url, given.get("action", ""))
+            action = ""
+            with suppress(ValueError):  # what it is given is no URL
+                action = urljoin(self.url, given.get("action", ""))
             self._form = Form(given.get("id", ""), action, given.get("method", "get").lower())
             self.forms.append(self._form)
         elif self._form is not None:

@@ -18,8 +18,9 @@ from tests.unit.scripted_server import Step, moved, scripted
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        if self.path == "/endless":
-            self.send_response(200)
+        if self.path in ("/endless", "/astray"):
+            self.send_response(200 if self.path == "/endless" else 302)
+            self.send_header("Location", "/")
             self.end_headers()
             with suppress(OSError):
                 while True:
@@ -155,9 +156,11 @@ def test_the_body_of_an_exchange_can_be_read_after_it(url: str) -> None:
     assert ("/a -", b"/a -") == (found.text, found.content)
 
 
-def test_an_exchange_cuts_off_a_page_that_never_ends(url: str) -> None:
+@pytest.mark.parametrize("path", ["/endless", "/astray"])
+def test_an_exchange_cuts_off_a_page_that_never_ends(url: str, path: str) -> None:
+    """Also one that redirects, of which requests itself would read all."""
     with http.LoopbackSession() as session:
-        found = http.exchange(session, "GET", f"{url}/endless", timeout=20)
+        found = http.exchange(session, "GET", url + path, timeout=20)
 
     assert 4_000_000 < len(found.text) < 5_000_000
 
