@@ -30,8 +30,8 @@ class Settings:
     """The settings of one session.
 
     `lock_limit` is seconds; `keep` is for how many seconds an app that did not pass stays up, None
-    for not at all; `server_keys` lets Keycloak make each realm's keys; `source` None means the recipe's own; `allow_lower` lets a promotion go
-    back to an older version.
+    for not at all; `server_keys` lets Keycloak make each realm's keys; `source` None means the
+    recipe's own; `allow_lower` lets a promotion go back to an older version.
     """
 
     mode: Setting[Mode]

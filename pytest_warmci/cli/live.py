@@ -36,7 +36,7 @@ def command() -> None:
 def status(context: click.Context, *, as_json: bool) -> None:
     """Say whether it runs and works, since when, and who uses it.
 
-    Starts nothing. Ends with 75 when it runs and does not work.
+    Starts nothing. Ends with 75 when it does not work, though nobody has stopped it.
     """
     from pytest_warmci.runs.live_status import look
     from pytest_warmci.runs.recovering import keeper
@@ -113,7 +113,7 @@ def _show(found: LiveStatus | None, *, as_json: bool) -> None:
         out.print("keycloak: does not run; warmci live start starts it")
         return
     colour = "green" if found.condition == "works" else "red"
-    words = {"works": "works", "broken": "runs and does not work"}[found.condition]
+    words = {"works": "works", "broken": "does not work"}[found.condition]
     out.print(Text("keycloak: ").append(words, style=colour).append(f" at {found.url}"))
     out.print(Text(f"  {found.version} ({found.commit[:8]}), up since {found.started}"))
     if found.why:

@@ -33,9 +33,9 @@ def command(context: click.Context, *, dry_run: bool, self_test: bool, as_json: 
     """Remove the apps and the realms of dead runs, and end apps that were kept for long enough.
 
     A run is dead when nobody holds its lock; age proves nothing. Says what stays, and why. Every
-    run does the same when it begins. `warmci recover DOMAIN` ends a kept app before its time.
-    Realms are looked for when the live-warm Keycloak runs, at most 25 are deleted at once. Ends
-    with 75 when something could not be removed.
+    run does the same when it begins (with realms, when it begins to use Keycloak). `warmci recover
+    DOMAIN` ends a kept app before its time. Realms are looked for when the live-warm Keycloak
+    runs, at most 25 are deleted at once. Ends with 75 when something could not be removed.
     """
     from pytest_warmci.clients import interrupts
     from pytest_warmci.runs.reap import reap

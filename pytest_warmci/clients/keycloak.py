@@ -56,7 +56,7 @@ class Refused(KeycloakTrouble):
             what,
             where=where,
             why=why,
-            remedy="warmci live status; its log says more: warmci logs keycloak",
+            remedy="warmci live status says how it is; its log lies with its app",
         )
         self.status = status
 

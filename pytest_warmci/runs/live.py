@@ -75,7 +75,7 @@ def attached(
         "the live-warm Keycloak does not stay up",
         where=live_domain(KEYCLOAK),
         why=f"it was started {_ROUNDS} times, and was gone or another one right afterwards",
-        remedy="look at its log: warmci logs keycloak",
+        remedy=f"look at its logs: {service.place.folder / 'logs'}",
     )
 
 

@@ -120,7 +120,7 @@ class LiveKeycloak:
                 "the live-warm Keycloak does not answer",
                 where=where,
                 why=str(answer),
-                remedy="warmci live stop, then run again; its log: warmci logs keycloak",
+                remedy=f"warmci live stop, then run again; logs: {self.service.place.folder / 'logs'}",
             )
         return None
 

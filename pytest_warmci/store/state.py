@@ -28,7 +28,8 @@ apps/<engine>/<domain>/           one app: its volumes, env and secrets, its sna
 locks/                            <name>.lock is the lock, <name>.json says who holds it
 runs/<run id>/                    result.json, logs and what else one run left; its lease
 sessions/<id>.json                one pytest session: its runs, their verdicts, its exit status
-live/<app>/                       shared services that are kept running: last good version, holds
+live/<app>/                       a shared service that is kept running: what it was started as,
+                                  and key pairs for the realms that it makes
 alerts/                           open troubles, one file each; settled ones are in alerts/seen/
 cache/                            downloads and prepared installs
 
@@ -38,7 +39,8 @@ and go with the next one.
 
 What you may do by hand, while no run is alive:
 - delete cache/: the next run is slower.
-- delete all of it: every known-good is lost, the next cold runs make new ones.
+- delete all of it, after "warmci live stop": every known-good is lost, the next cold runs make
+  new ones.
 Leave locks/ alone, never delete a journal.json (the next run finishes what it records), and
 do not copy single parts elsewhere. Only its owner can use this directory (mode 0700).
 """

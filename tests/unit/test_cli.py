@@ -315,7 +315,7 @@ def test_the_installed_command_is_quick_and_clean(here: Path) -> None:
 
 def test_the_entry_point_is_a_command() -> None:
     """`warmci` calls it without arguments."""
-    names = "doctor logs new plan reap recover runs schema seed shell status"
+    names = "doctor live logs new plan realms reap recover runs schema seed shell status"
 
     assert isinstance(main, click.Group)
     assert names.split() == main.list_commands(click.Context(main))

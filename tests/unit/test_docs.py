@@ -22,7 +22,7 @@ import pytest_warmci
 from pytest_warmci import api
 from pytest_warmci.engines.process import config, keys
 from pytest_warmci.errors import WarmciError
-from pytest_warmci.model import KnownGood
+from pytest_warmci.model import KnownGood, RealmClient, RealmUser
 from pytest_warmci.plugin import hookspecs, options, summary
 from pytest_warmci.plugin.asserts import RULES
 from pytest_warmci.plugin.rules import Rule
@@ -99,19 +99,23 @@ def _flags(text: str) -> set[str]:
     return set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", text))
 
 
-def commands() -> Mapping[str, Any]:
+def commands(name: str = "warmci", command: Any = None) -> Mapping[str, Any]:
+    """Return a command and those below it, by what people write."""
     import click
 
     from pytest_warmci import cli
 
-    assert isinstance(cli.main, click.Group)
-    context = click.Context(cli.main)
-    found = {name: cli.main.get_command(context, name) for name in cli.main.list_commands(context)}
-    return {"warmci": cli.main, **{f"warmci {name}": verb for name, verb in found.items()}}
+    command = command or cli.main
+    found = {name: command}
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for below in command.list_commands(context):
+            found |= commands(f"{name} {below}", command.get_command(context, below))
+    return found
 
 
 def test_commands() -> None:
-    headings = set(re.findall(r"^## `(warmci[^`]*)`$", reference("cli"), re.MULTILINE))
+    headings = set(re.findall(r"^##+ `(warmci[^`]*)`$", reference("cli"), re.MULTILINE))
 
     assert set(commands()) == headings
 
@@ -127,7 +131,8 @@ def test_options_of_commands() -> None:
             else:
                 live |= {f"{name} {parameter.metavar or ''}".strip() for name in parameter.opts}
 
-        assert live == set(names(reference("cli"), f"`{name}`")), name
+        documented = names(reference("cli"), f"`{name}`") if command.params else []
+        assert live == set(documented), name
 
 
 def test_exit_codes() -> None:
@@ -208,10 +213,19 @@ def _fixture_type() -> Any:
     return type(made)
 
 
-def test_members_of_the_app() -> None:
-    live = {name for name in vars(api.App) if not name.startswith("_")}
+@pytest.mark.parametrize(
+    ("heading", "kind"),
+    [("app", api.App), ("live_keycloak", api.Keycloak), ("realm", api.Realm), ("sso", api.Sso)],
+)
+def test_members_of_what_fixtures_give(heading: str, kind: type) -> None:
+    live = {name for name in vars(kind) if not name.startswith("_")}
 
-    assert live == {name.partition("(")[0] for name in names(reference("fixtures"), "app")}
+    assert live == {name.partition("(")[0] for name in names(reference("fixtures"), heading)}
+
+
+@pytest.mark.parametrize(("heading", "kind"), [("Clients", RealmClient), ("Users", RealmUser)])
+def test_fields_of_clients_and_users(heading: str, kind: Any) -> None:
+    assert [field.name for field in fields(kind)] == names(reference("fixtures"), heading)
 
 
 def test_hooks() -> None:
@@ -236,7 +250,7 @@ def test_arguments_of_hooks(hook: str) -> None:
 
 def test_errors() -> None:
     for module in pkgutil.walk_packages([str(PACKAGE)], "pytest_warmci."):
-        if ".cli" not in module.name:
+        if module.name.split(".")[1] not in ("__main__", "cli"):
             importlib.import_module(module.name)
     live = {each.__name__: each.verdict for each in _family(WarmciError)}
     documented = {
