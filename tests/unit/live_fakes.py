@@ -29,8 +29,8 @@ Trouble = Callable[[str], object]
 class FakeAdministrator:
     """Realms by name, as they were sent.
 
-    Whoever makes a realm must have it on record and hold the mutex; whoever deletes one must hold
-    the mutex. `trouble` has what happens before a verb, by its name; `after` what happens after.
+    Whoever makes a realm must have it on record (but the one that the reaper plants for itself)
+    and hold the mutex; whoever deletes one must hold the mutex. `trouble` has what happens before a verb, by its name; `after` what happens after.
     """
 
     state: StateDirectory
@@ -39,8 +39,6 @@ class FakeAdministrator:
     after: dict[str, Trouble] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
-    unrecorded: set[str] = field(default_factory=set)
-    """Realms that may be made without a record: what the reaper plants for itself."""
 
     def __post_init__(self) -> None:
         self.realms_.setdefault("master", {"realm": "master", "enabled": True})
