@@ -10,10 +10,10 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
 
-from keycloak import KeycloakAdmin, KeycloakOpenIDConnection
+from keycloak import KeycloakAdmin, KeycloakOpenID, KeycloakOpenIDConnection
 from keycloak.exceptions import KeycloakError
 
 from pytest_warmci.clients.waiting import Look, WaitedTooLong, wait_until
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pytest_warmci.clients.http import Response
 
 __all__ = ["Administrator", "BriefRealm", "KeycloakAdmin", "Refused", "token_of"]
+
+T = TypeVar("T")
 
 MASTER: Final = "master"
 TOKEN_KEY: Final = "warmci.token"  # noqa: S105 - the attribute's name
@@ -49,7 +51,10 @@ class BriefRealm:
 
 
 class Refused(KeycloakTrouble):
-    """Keycloak answered a request with an error; `status` is its HTTP status (0: no answer)."""
+    """Keycloak answered a request with an error; `status` is its HTTP status.
+
+    0: there was no answer. 401: it did not let us in, whatever it answered to our login.
+    """
 
     def __init__(self, what: str, *, where: str, why: str, status: int) -> None:
         super().__init__(
@@ -85,18 +90,16 @@ class Administrator:
             KeycloakTrouble: Keycloak does not answer, or refuses.
         """
         # python-keycloak's get_realms() cannot ask for it.
-        found = self._send("get", "admin/realms", briefRepresentation="true").json()
-        return [BriefRealm(str(each["realm"]), bool(each.get("enabled"))) for each in found]
+        return self._get("admin/realms", _brief_realms, briefRepresentation="true")
 
     def find(self, name: str) -> dict[str, Any] | None:
         """Return a realm, None when there is none of that name."""
         try:
-            found: dict[str, Any] = self._send("get", _realm(name)).json()
+            return self._get(_realm(name), _mapping)
         except Refused as refused:
             if refused.status == _MISSING:
                 return None
             raise
-        return found
 
     def create(self, form: Mapping[str, Any]) -> None:
         """Make a realm with all that is in it.
@@ -151,28 +154,18 @@ class Administrator:
 
     def bound(self, realm: str) -> KeycloakAdmin:
         """Return python-keycloak's own object for one realm, for authors' tests."""
-        # user_realm_name: without it the administrator is looked for in that realm. max_retries:
-        # a retried POST would be sent twice, python-keycloak allows it for every verb.
-        return KeycloakAdmin(
-            server_url=self.url,
-            username=self._username,
-            password=self._password,
-            realm_name=realm,
-            user_realm_name=MASTER,
-            timeout=self._timeout,
-            max_retries=0,
-        )
+        return KeycloakAdmin(connection=self._connect(realm))
 
     def _create_in(self, realm: str, kind: str, key: str, form: Mapping[str, Any]) -> None:
         def is_there() -> bool:
             exact = {"exact": "true"} if kind == "users" else {}
             query = {key: str(form[key]), **exact}
-            return bool(self._send("get", f"{_realm(realm)}/{kind}", None, **query).json())
+            return bool(self._get(f"{_realm(realm)}/{kind}", _sequence, **query))
 
         def send() -> Response:
             return self._send("post", f"{_realm(realm)}/{kind}", form)
 
-        # Whose it is cannot be told here, so only an answer that never came is looked into.
+        # Whose it is cannot be told here, so it may only be ours when an answer never came.
         self._change(send, is_there, only_unanswered=True)
 
     def _change(
@@ -182,12 +175,17 @@ class Administrator:
         *,
         only_unanswered: bool = False,
     ) -> None:
-        """Send a change; after an error look whether it is done, and try again when it is not."""
+        """Send a change; after an error look whether it is done, and try again when it is not.
+
+        With `only_unanswered`, only after a request that got no answer, and those that follow it.
+        """
+        unanswered = False
         for last in (False,) * (_TRIES - 1) + (True,):
             try:
                 send()
             except Refused as refused:
-                if only_unanswered and refused.status != _NOTHING:
+                unanswered = unanswered or refused.status == _NOTHING
+                if only_unanswered and not unanswered:
                     raise
                 patience = (
                     _STILL_AT_WORK if refused.status == _NOTHING else random.uniform(0.1, 0.5)
@@ -199,54 +197,101 @@ class Administrator:
             else:
                 return
 
+    def _get(self, path: str, read: Callable[[Any], T], **query: str) -> T:
+        """Return what is there, made of its JSON by `read`."""
+        response = self._send("get", path, None, **query)
+        try:
+            return read(response.json())
+        except (KeyError, TypeError, ValueError):
+            raise Refused(
+                "Keycloak's answer cannot be read",
+                where=self.url,
+                why=f"GET {path}: {_briefly(response.text)}",
+                status=response.status_code,
+            ) from None
+
     def _send(
         self, verb: str, path: str, body: Mapping[str, Any] | None = None, **query: str
     ) -> Response:
-        try:
-            response = self._ask(verb, path, body, query)
-            if response.status_code == _UNAUTHORISED:
-                # The server was started anew, or put back: nothing was done, and a fresh login
-                # does what refreshing the old one cannot.
-                self._known = None
-                response = self._ask(verb, path, body, query)
-        except KeycloakError as error:
+        text = None if body is None else json.dumps(body)
+        renews = self._known is not None
+        response = self._ask(verb, path, text, query, renews=renews)
+        if response is None or response.status_code == _UNAUTHORISED:
+            # The server was started anew, or put back: nothing was done, and a fresh login does
+            # what renewing the old one cannot.
             self._known = None
-            status = error.response_code or _NOTHING
-            raise Refused(
-                f"Keycloak {'does not answer' if status == _NOTHING else 'refuses us'}",
-                where=self.url,
-                why=f"{verb.upper()} {path}: {_said(error)}",
-                status=status,
-            ) from None
+            response = self._ask(verb, path, text, query, renews=False)
+        assert response is not None  # noqa: S101 - only renewing gives nothing back
         if response.ok:
             return response
         raise Refused(
             f"Keycloak answered HTTP {response.status_code}",
             where=self.url,
-            why=f"{verb.upper()} {path}: {' '.join(response.text[:300].split())}",
+            why=f"{verb.upper()} {path}: {_briefly(response.text)}",
             status=response.status_code,
         )
 
     def _ask(
-        self, verb: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]
-    ) -> Response:
+        self, verb: str, path: str, body: str | None, query: Mapping[str, str], *, renews: bool
+    ) -> Response | None:
+        """Send one request; return None when an old login (`renews`) could not be renewed."""
         if self._known is None:
-            self._known = KeycloakOpenIDConnection(
-                server_url=self.url,
-                username=self._username,
-                password=self._password,
-                realm_name=MASTER,
-                user_realm_name=MASTER,
-                timeout=self._timeout,
-                max_retries=0,
-            )
+            self._known = self._connect(MASTER)
         send = getattr(self._known, f"raw_{verb}")
-        answer: Response = (
-            send(path, **query)
-            if body is None and verb != "post"
-            else send(path, data=json.dumps(body), **query)
-        )
+        try:
+            answer: Response = (
+                send(path, **query) if body is None else send(path, data=body, **query)
+            )
+        except KeycloakError as error:
+            # One with a status is an answer to our login; the request itself was not carried out.
+            self._known = None
+            status = error.response_code or _NOTHING
+            if renews and status != _NOTHING:
+                return None
+            raise Refused(
+                f"Keycloak {'does not answer' if status == _NOTHING else 'refuses us'}",
+                where=self.url,
+                why=f"{verb.upper()} {path}: {_said(error)}",
+                status=status if status == _NOTHING or status >= 500 else _UNAUTHORISED,
+            ) from None
+        except (KeyError, TypeError):
+            self._known = None
+            raise Refused(
+                "Keycloak refuses us",
+                where=self.url,
+                why=f"{verb.upper()} {path}: the answer to our login holds no token",
+                status=_UNAUTHORISED,
+            ) from None
         return answer
+
+    def _connect(self, realm: str) -> KeycloakOpenIDConnection:
+        """Return a connection that asks about a realm; it logs in when it is used.
+
+        Nothing is sent twice, as python-keycloak would with every verb, and no proxy is used: the
+        server is on this machine.
+        """
+        made = KeycloakOpenIDConnection(
+            server_url=self.url,
+            username=self._username,
+            password=self._password,
+            realm_name=realm,
+            # Without it the administrator is looked for in that realm.
+            user_realm_name=MASTER,
+            timeout=self._timeout,
+            max_retries=0,
+        )
+        # What logs in has a connection of its own, and lets nobody choose how that one is.
+        login = KeycloakOpenID(
+            server_url=self.url,
+            realm_name=MASTER,
+            client_id=made.client_id or "",
+            timeout=self._timeout,
+            max_retries=0,
+        )
+        made._keycloak_openid = login  # noqa: SLF001
+        for each in (made, login.connection):
+            each._s.trust_env = False  # noqa: SLF001
+        return made
 
 
 def token_of(realm: Mapping[str, Any]) -> str:
@@ -260,8 +305,30 @@ def _realm(name: str) -> str:
 
 def _said(error: KeycloakError) -> str:
     cause = error.__cause__ or error.__context__
-    text = str(cause or error.error_message)
+    said = error.error_message
+    return _briefly(
+        str(cause or (said.decode("utf-8", "replace") if isinstance(said, bytes) else said))
+    )
+
+
+def _briefly(text: str) -> str:
     return " ".join(text[:300].split())
+
+
+def _brief_realms(found: Any) -> list[BriefRealm]:
+    return [BriefRealm(str(each["realm"]), bool(each.get("enabled"))) for each in _sequence(found)]
+
+
+def _sequence(found: Any) -> list[Any]:
+    if not isinstance(found, list):
+        raise TypeError("no list")
+    return found
+
+
+def _mapping(found: Any) -> dict[str, Any]:
+    if not isinstance(found, dict):
+        raise TypeError("no object")
+    return found
 
 
 def _may_pass(status: int) -> bool:
@@ -271,7 +338,12 @@ def _may_pass(status: int) -> bool:
 
 def _came_true(is_done: Callable[[], bool], patience: float) -> bool:
     def look() -> Look:
-        done = is_done()
+        try:
+            done = is_done()
+        except Refused as refused:
+            if refused.status == _NOTHING or not _may_pass(refused.status):
+                raise
+            return Look(False, refused.summary)
         return Look(done, "done" if done else "not done")
 
     try:

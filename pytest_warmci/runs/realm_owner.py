@@ -36,8 +36,13 @@ def owner(state: StateDirectory, recipe: str, why: str) -> Iterator[RealmOwner]:
     folder = state.run(run_id)
     make_folder(folder)
     who = Holder(run=run_id, mode="live", why=why, recipe=recipe)
-    with hold(folder / "lease.lock", who=who, limit=0):
-        yield RealmOwner(state, run_id, recipe)
-        done = not realm_records.of_run(state, run_id)
-    if done:
-        remove_tree(folder)
+    left: list[object] = []
+    try:
+        with hold(folder / "lease.lock", who=who, limit=0):
+            try:
+                yield RealmOwner(state, run_id, recipe)
+            finally:
+                left += realm_records.of_run(state, run_id, left.append)
+    finally:
+        if not left:
+            remove_tree(folder)

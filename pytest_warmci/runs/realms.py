@@ -8,7 +8,7 @@ between all processes, which costs no throughput and spares Keycloak its races.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ from pytest_warmci.clients.realm_form import (
     user_form,
 )
 from pytest_warmci.clients.waiting import Look, WaitedTooLong, wait_until
-from pytest_warmci.errors import KeycloakTrouble, LockBusy, WarmciError
+from pytest_warmci.errors import KeycloakTrouble, LockBusy, StateDamaged, WarmciError
 from pytest_warmci.model import RealmClient, RealmUser
 from pytest_warmci.naming import live_domain, new_token, realm_name, realm_run
 from pytest_warmci.protocols import Progress
@@ -108,12 +108,16 @@ class Realms:
         if client is not None:
             forms.append(client_form(client[0], flows=client[1], redirects=list(client[2])))
         first = not self._alive()
+        begun, waited = time.monotonic(), False
         while True:
             with self._mutex("make a realm"):
                 if not first or self._has_room():
                     self._make(record, forms, list(people.values()))
                     break
-            self._wait_for_room()
+            if waited and time.monotonic() - begun >= self._room_limit:
+                raise self._no_room(begun)  # others were faster, again and again
+            self._wait_for_room(begun)
+            waited = True
         return Realm(self.live, record, control, client[0] if client else None, people)
 
     def check_in(self, realm: Realm) -> None:
@@ -132,17 +136,18 @@ class Realms:
         Returns:
             What could not be deleted, one sentence each; whoever reaps will.
         """
-        return delete_all(
-            self.live,
-            [each for each in self._records() if each.condition == "disabled"],
-        )
+        damaged: list[StateDamaged] = []
+        due = [each for each in self._records(damaged.append) if each.condition == "disabled"]
+        return [each.summary for each in damaged] + delete_all(self.live, due)
 
     def alive(self) -> list[str]:
         """Return the names of the owner's realms that were not checked in."""
         return [each.realm for each in self._alive()]
 
-    def _records(self) -> list[RealmRecord]:
-        return realm_records.of_run(self.owner.state, self.owner.id)
+    def _records(
+        self, on_damaged: Callable[[StateDamaged], object] = lambda _damage: None
+    ) -> list[RealmRecord]:
+        return realm_records.of_run(self.owner.state, self.owner.id, on_damaged)
 
     def _alive(self) -> list[RealmRecord]:
         return [each for each in self._records() if each.condition == "live"]
@@ -171,30 +176,37 @@ class Realms:
         listed = self.live.administrator.realms()
         return sum(realm_run(each.name) is not None for each in listed) < self._cap
 
-    def _wait_for_room(self) -> None:
+    def _wait_for_room(self, begun: float) -> None:
         """Wait until there is room, as far as can be seen without the mutex."""
         self.delete_due()
-        begun, said = time.monotonic(), ""
+        said = ""
 
         def look() -> Look:
             nonlocal said
             if self._has_room():
                 return Look(True, "")
-            text = f"waiting for one of {self._cap} realms: {_holders(self.owner.state)}"
+            text = self._full()
             if text != said:
                 self._progress(text)
                 said = text
             return Look(False, text)
 
+        left = self._room_limit - (time.monotonic() - begun)
         try:
-            wait_until(look, timeout=self._room_limit, every=0.5)
-        except WaitedTooLong as late:
-            raise LockBusy(
-                f"{self._cap} realms are in use",
-                where=live_domain(KEYCLOAK),
-                why=f"{late.state}; waited {time.monotonic() - begun:.0f} s",
-                remedy="warmci realms shows whose they are; warmci reap removes those of dead runs",
-            ) from None
+            wait_until(look, timeout=max(left, 0.0), every=0.5)
+        except WaitedTooLong:
+            raise self._no_room(begun) from None
+
+    def _no_room(self, begun: float) -> LockBusy:
+        return LockBusy(
+            f"{self._cap} realms are in use",
+            where=live_domain(KEYCLOAK),
+            why=f"{self._full()}; waited {time.monotonic() - begun:.0f} s",
+            remedy="warmci realms shows whose they are; warmci reap removes those of dead runs",
+        )
+
+    def _full(self) -> str:
+        return f"waiting for one of {self._cap} realms: {_holders(self.owner)}"
 
     def _mutex(self, why: str) -> Any:
         who = Holder(run=self.owner.id, mode="realms", why=why, recipe=self.owner.recipe)
@@ -210,9 +222,12 @@ def delete_all(live: LiveKeycloak, records: Iterable[RealmRecord]) -> list[str]:
     state = live.service.state
     failed: list[str] = []
     begun = time.monotonic()
+    hopeless = ""
     for record in records:
-        if time.monotonic() - begun > _GIVE_UP and failed:
-            failed.append(f"realm {record.realm} was not deleted: Keycloak is too slow")
+        if not hopeless and failed and time.monotonic() - begun > _GIVE_UP:
+            hopeless = "Keycloak is too slow"
+        if hopeless:
+            failed.append(f"realm {record.realm} was not deleted: {hopeless}")
             continue
         who = Holder(run=record.run, mode="realms", why="delete a realm", recipe=record.recipe)
         try:
@@ -221,8 +236,9 @@ def delete_all(live: LiveKeycloak, records: Iterable[RealmRecord]) -> list[str]:
         except (WarmciError, OSError) as error:
             text = error.summary if isinstance(error, WarmciError) else str(error)
             failed.append(f"realm {record.realm} was not deleted: {text}")
-            if isinstance(error, KeycloakTrouble) and live.trouble() is not None:
-                break  # the others would only wait for the same
+            trouble = live.trouble() if isinstance(error, KeycloakTrouble) else None
+            if trouble is not None:
+                hopeless = trouble.what  # the others would only wait for the same
     return failed
 
 
@@ -237,7 +253,7 @@ def delete_one(live: LiveKeycloak, record: RealmRecord) -> None:
     from pytest_warmci.clients.keycloak import token_of
 
     found = live.administrator.find(record.realm)
-    if found is not None and token_of(found) == record.token:
+    if found is not None and record.token and token_of(found) == record.token:
         live.administrator.delete(record.realm)
     live.keys.give_back(record.realm)
     realm_records.drop(live.service.state, record)
@@ -264,8 +280,10 @@ def _disabled(record: RealmRecord) -> RealmRecord:
     return replace(record, condition="disabled")
 
 
-def _holders(state: StateDirectory) -> str:
-    runs = sorted({each.run for each in realm_records.of_all(state)})
+def _holders(owner: RealmOwner) -> str:
+    """Say who has the realms, beside `owner`."""
+    state = owner.state
+    runs = sorted({each.run for each in realm_records.of_all(state)} - {owner.id})
     found = [holder(state.run(run) / "lease.lock") for run in runs]
     named = [describe(each) for each in found if each is not None]
     more = f" and {len(named) - 3} more" if len(named) > 3 else ""

@@ -6,8 +6,9 @@ nobody has it. Realm `master`, and what we did not make, are never looked into.
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,15 @@ from pytest_warmci.protocols import Engine
 from pytest_warmci.runs.live import running
 from pytest_warmci.runs.live_keycloak import LiveKeycloak, LivePlace
 from pytest_warmci.runs.realm_owner import owner
-from pytest_warmci.runs.realms import ATTRIBUTE, MUTEX_SECONDS, Realms, delete_one, mutex
+from pytest_warmci.runs.realms import (
+    ATTRIBUTE,
+    MUTEX_SECONDS,
+    Realms,
+    attributes,
+    delete_all,
+    delete_one,
+    mutex,
+)
 from pytest_warmci.store import realm_records
 from pytest_warmci.store.kept import read_kept
 from pytest_warmci.store.realm_records import RealmRecord
@@ -57,14 +66,15 @@ class ReapedRealm:
 
 
 def reap_realms(
-    live: LiveKeycloak, *, dry_run: bool = False, most: int = MOST
+    live: LiveKeycloak, *, dry_run: bool = False, most: int = MOST, first: str = ""
 ) -> list[ReapedRealm]:
     """Delete the realms of dead runs.
 
     Args:
         live: The Keycloak that runs.
         dry_run: Only say what would be done.
-        most: How many to delete at most.
+        most: How many to delete, or to try to, at most.
+        first: The realm to begin with.
 
     Returns:
         One entry for each realm but `master`.
@@ -73,14 +83,14 @@ def reap_realms(
         KeycloakTrouble: Keycloak does not answer.
     """
     found: list[ReapedRealm] = []
-    removed = 0
-    for name in _names(live):
+    tried = 0
+    for name in _names(live, first):
         judged = judge(live, name)
-        if judged.outcome == "removed" and removed >= most:
-            judged = ReapedRealm(name, judged.run, "kept", f"{most} were deleted: reap again")
-        elif judged.outcome == "removed" and not dry_run:
-            judged = _delete(live, judged)
-        removed += judged.outcome == "removed"
+        if judged.outcome == "removed" and tried >= most:
+            judged = ReapedRealm(name, judged.run, "kept", f"{most} go in one pass: reap again")
+        elif judged.outcome == "removed":
+            tried += 1  # one that cannot be deleted takes the longest
+            judged = judged if dry_run else _delete(live, judged)
         found.append(judged)
     if not dry_run:
         _tidy(live)
@@ -126,10 +136,15 @@ def judge(live: LiveKeycloak, name: str) -> ReapedRealm:
     realm = live.administrator.find(name)
     if realm is None:
         return ReapedRealm(name, run, "kept", "it is being deleted")
-    kept = _foreign(state, run, realm) or _wanted(live, run, realm)
+    kept = _foreign(state, run, realm)
+    try:
+        kept = kept or _wanted(live, run, realm)
+        known = lease.exists()
+    except StateDamaged:
+        known = False  # somebody may look at its app
     if kept:
         return ReapedRealm(name, run, "kept", kept)
-    if lease.exists():
+    if known:
         return ReapedRealm(name, run, "removed", f"run {run} died")
     return _by_expiry(name, run, _said(realm))
 
@@ -147,13 +162,14 @@ def _foreign(state: StateDirectory, run: str, realm: Mapping[str, Any]) -> str:
 
 
 def _wanted(live: LiveKeycloak, run: str, realm: Mapping[str, Any]) -> str:
-    """Return why a dead run's realm is still wanted; empty when it is not."""
+    """Return why a dead run's realm is still wanted; empty when it is not.
+
+    Raises:
+        StateDamaged: Its record cannot be read.
+    """
     from pytest_warmci.clients.keycloak import token_of
 
-    try:
-        record = realm_records.find(live.service.state, run, str(realm["realm"]))
-    except StateDamaged:
-        return ""
+    record = realm_records.find(live.service.state, run, str(realm["realm"]))
     if record is None:
         return ""
     if record.token != token_of(realm):
@@ -170,19 +186,12 @@ def self_test(live: LiveKeycloak) -> list[ReapedRealm]:
     Raises:
         KeycloakTrouble: The reaper does not do what it has to.
     """
-    state = live.service.state
-    with owner(state, "selftest", "the reaper tests itself") as run:
-        realms = Realms(live, run)
+    with owner(live.service.state, "selftest", "the reaper tests itself") as run:
+        # Nobody is to wait for room: what takes it may be what is to be reaped.
+        realms = Realms(live, run, cap=sys.maxsize)
         mine = realms.check_out("live")
-        # Of nobody: no folder, no record, no lease, and its time is over.
-        with owner(state, "selftest", "the reaper tests itself") as gone:
-            dead = realm_name("selftest", gone.id, "dead")
-        _plant_expired(live, gone.id, dead)
         try:
-            found = reap_realms(live)
-            left = {each.name for each in live.administrator.realms()}
-            wrong = [f"{dead} was not deleted"] if dead in left else []
-            wrong += [f"{each} was deleted" for each in (mine.name, "master") if each not in left]
+            found, wrong = _reap_planted(live, mine.name)
         finally:
             realms.check_in(mine)
             realms.delete_due()
@@ -196,34 +205,44 @@ def self_test(live: LiveKeycloak) -> list[ReapedRealm]:
     return found
 
 
-def _plant_expired(live: LiveKeycloak, run: str, name: str) -> None:
+def _reap_planted(live: LiveKeycloak, in_use: str) -> tuple[list[ReapedRealm], list[str]]:
+    """Reap with a dead run's realm planted; return what was done, and what was wrong with it."""
+    # Of nobody: no folder, no record, no lease, and its time is over.
+    with owner(live.service.state, "selftest", "the reaper tests itself") as gone:
+        name = realm_name("selftest", gone.id, "dead")
+    planted = RealmRecord(name, gone.id, "selftest", new_token(), utc_now())
+    try:
+        _plant_expired(live, planted)
+        found = reap_realms(live, first=name)
+        left = {each.name for each in live.administrator.realms()}
+    finally:
+        delete_all(live, [planted])
+    wrong = [f"{name} was not deleted"] if name in left else []
+    return found, wrong + [
+        f"{each} was deleted" for each in (in_use, "master") if each not in left
+    ]
+
+
+def _plant_expired(live: LiveKeycloak, planted: RealmRecord) -> None:
     from pytest_warmci.clients.realm_form import realm_form
 
-    words = {
-        "token": new_token(),
-        "state": live.service.state.uuid,
-        "run": run,
-        "recipe": "selftest",
-        "made": utc_now(),
-        "expires": str(int(time.time()) - 1),
-    }
-    form = realm_form(
-        name,
-        title="the reaper tests itself",
-        attributes={f"{ATTRIBUTE}{key}": value for key, value in words.items()},
-        keys=live.keys.take(name),
-        clients=[],
-        users=[],
-    )
-    who = Holder(run=run, mode="realms", why="plant a realm for the reaper")
+    expired = {f"{ATTRIBUTE}expires": str(int(time.time()) - 1)}
+    who = Holder(run=planted.run, mode="realms", why="plant a realm for the reaper")
     with hold(mutex(live.service.state), who=who, limit=MUTEX_SECONDS):
+        form = realm_form(
+            planted.realm,
+            title="the reaper tests itself",
+            attributes={**attributes(live.service.state, planted), **expired},
+            keys=live.keys.take(planted.realm),
+            clients=[],
+            users=[],
+        )
         live.administrator.create(form)
 
 
-def _names(live: LiveKeycloak) -> Iterator[str]:
-    for each in live.administrator.realms():
-        if each.name != "master":
-            yield each.name
+def _names(live: LiveKeycloak, first: str) -> list[str]:
+    names = [each.name for each in live.administrator.realms() if each.name != "master"]
+    return sorted(names, key=lambda name: name != first)
 
 
 def _delete(live: LiveKeycloak, judged: ReapedRealm) -> ReapedRealm:
@@ -285,11 +304,11 @@ def _by_expiry(name: str, run: str, said: dict[str, str]) -> ReapedRealm:
     try:
         expires = datetime.fromtimestamp(int(said.get("expires", "")), UTC)
     except (ValueError, OverflowError, OSError):
-        return ReapedRealm(name, run, "kept", "its run is unknown, and so is when it expires")
+        return ReapedRealm(name, run, "kept", "nothing is known of its run, nor when it expires")
     when = expires.strftime("%Y-%m-%dT%H:%M:%SZ")
     if expires > datetime.now(UTC):
-        return ReapedRealm(name, run, "kept", f"its run is unknown, it expires at {when}")
-    return ReapedRealm(name, run, "removed", f"its run is unknown, it expired at {when}")
+        return ReapedRealm(name, run, "kept", f"nothing is known of its run, it expires at {when}")
+    return ReapedRealm(name, run, "removed", f"nothing is known of its run, it expired at {when}")
 
 
 def _said(realm: Mapping[str, Any]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from typing import Final
 
 from pytest_warmci.clients import files
 from pytest_warmci.clients.rsa import KeyPair, new_key_pair
+from pytest_warmci.errors import StateDamaged
 from pytest_warmci.model import FORMAT
 
 MOST: Final = 64
@@ -44,8 +45,10 @@ class KeyStock:
         used = self._used / f"{realm}.json"
         for path in self._stock.glob("*.json"):
             with suppress(FileNotFoundError):  # somebody else took it
-                path.rename(used)
-                return self._read(used)
+                _move(path, used)
+                pair = self._read(used)
+                if pair is not None:
+                    return pair
         pair = new_key_pair()
         self._write(used, pair)
         return pair
@@ -57,19 +60,32 @@ class KeyStock:
             if len(list(self._stock.glob("*.json"))) >= MOST:
                 used.unlink()
             else:
-                used.rename(self._stock / f"{secrets.token_hex(8)}.json")
+                _move(used, self._stock / f"{secrets.token_hex(8)}.json")
 
     def used(self) -> list[str]:
         """Return the names of the realms that have a pair."""
         return sorted(path.stem for path in self._used.glob("*.json"))
 
     @staticmethod
-    def _read(path: Path) -> KeyPair:
-        data = files.read_record(path, "key pair")
-        return KeyPair(str(data["private"]), str(data["certificate"]))
+    def _read(path: Path) -> KeyPair | None:
+        """Read a pair; one that is damaged is thrown away, and worth nothing."""
+        try:
+            data = files.read_record(path, "key pair")
+            return KeyPair(str(data["private"]), str(data["certificate"]))
+        except (KeyError, StateDamaged):
+            path.unlink()
+            return None
 
     @staticmethod
     def _write(path: Path, pair: KeyPair) -> None:
         files.write_json(
             path, {"format": FORMAT, "private": pair.private, "certificate": pair.certificate}
         )
+
+
+def _move(source: Path, target: Path) -> None:
+    """Rename durably. The old name goes first: after a power cut a pair may be nowhere, which is
+    no loss, but not in two places."""
+    source.rename(target)
+    files.sync_folder(source.parent)
+    files.sync_folder(target.parent)

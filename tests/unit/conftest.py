@@ -12,12 +12,14 @@ import pytest
 from pytest_warmci.model import KnownGood, Mode
 from pytest_warmci.runs.lane import Lane
 from pytest_warmci.runs.place import Place
+from pytest_warmci.runs.realm_owner import RealmOwner
 from pytest_warmci.runs.session import SessionRuns
 from pytest_warmci.store import snapshots
 from pytest_warmci.store.registry import Registry
 from pytest_warmci.store.state import StateDirectory, open_state
 from tests import ghost
 from tests.fakes import FakeEngine, Trouble, broken_rules, hurry, stop_all
+from tests.unit.live_fakes import FakeLive, alive, fake_live
 
 
 @dataclass
@@ -110,3 +112,19 @@ def fresh(haunt: Haunt) -> Haunt:
     shutil.rmtree(haunt.place.folder)
     (haunt.state / "canonicals" / "process" / "ghost.yml").unlink()
     return haunt
+
+
+@pytest.fixture
+def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeLive]:
+    """A live-warm Keycloak in memory, with a state directory of its own."""
+    hurry(monkeypatch)
+    found = fake_live(open_state(tmp_path / "state"))
+    yield found
+    assert [] == found.fake.broken
+
+
+@pytest.fixture
+def run(live: FakeLive) -> Iterator[RealmOwner]:
+    """A run of the recipe `blog` that is alive: 1a2b3c."""
+    with alive(live.service.state, "1a2b3c") as found:
+        yield found

@@ -10,13 +10,25 @@ from pathlib import Path
 
 import pytest
 
-from pytest_warmci.store import alerts, kept, quarantine, snapshots
+from pytest_warmci.clients import files
+from pytest_warmci.clients.rsa import KeyPair
+from pytest_warmci.store import (
+    alerts,
+    kept,
+    key_stock,
+    live_records,
+    quarantine,
+    realm_records,
+    snapshots,
+)
 from pytest_warmci.store.journal import Journal
 from pytest_warmci.store.registry import Registry, RegistryWriter
 from pytest_warmci.store.state import StateDirectory
 from tests import crash
 from tests.fakes import hurry
 from tests.unit.snapshot_app import App, wreck
+from tests.unit.test_live_records import RECORD
+from tests.unit.test_realm_records import FIRST
 from tests.unit.test_registry import ENTRY
 
 CUTS = (None, 0, 1)
@@ -226,6 +238,60 @@ def test_a_canonical_is_quarantined_with_its_reason_or_not(top: Path) -> None:
     for where, ended in deaths(lambda: quarantine.clear_quarantine(app), top):
         found = quarantine.quarantine_reason(app)
         assert found in (("",) if ended else ("", "rotten")), where
+
+
+def test_a_realm_is_on_record_or_not(top: Path) -> None:
+    """When `put` has returned it is for good: the realm is made next."""
+    state = StateDirectory(top, "u")
+    due = replace(FIRST, condition="disabled")
+
+    for where, ended in deaths(lambda: realm_records.put(state, FIRST), top):
+        assert realm_records.of_all(state) in (([FIRST],) if ended else ([], [FIRST])), where
+
+    for where, ended in deaths(lambda: realm_records.put(state, due), top):
+        assert realm_records.of_all(state) in (([due],) if ended else ([FIRST], [due])), where
+
+    for where, ended in deaths(lambda: realm_records.drop(state, due), top):
+        assert realm_records.of_all(state) in (([],) if ended else ([due], [])), where
+
+
+def test_a_live_service_is_on_record_or_not(top: Path) -> None:
+    """What has ended is never found as running."""
+    folder = top / "live" / "keycloak"
+
+    for where, ended in deaths(lambda: live_records.write_live(folder, RECORD), top):
+        assert live_records.read_live(folder) in ((RECORD,) if ended else (None, RECORD)), where
+
+    for where, ended in deaths(lambda: live_records.drop_live(folder), top):
+        assert live_records.read_live(folder) in ((None,) if ended else (RECORD, None)), where
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_pair_of_keys_is_never_in_two_places(
+    top: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """Else two realms would take each other's tokens; one that is lost is no loss."""
+    monkeypatch.setattr(key_stock, "new_key_pair", lambda: KeyPair(os.urandom(8).hex(), "c"))
+    stock = key_stock.KeyStock(top)
+    stock.prepare(count)
+
+    for where, ended in deaths(lambda: stock.take("a-1a2b3c"), top):
+        found = privates(top)
+        assert len(found) == len(set(found)), where
+        assert ["a-1a2b3c"] == stock.used() or not ended, where
+
+    for where, ended in deaths(lambda: stock.give_back("a-1a2b3c"), top):
+        found = privates(top)
+        assert len(found) == len(set(found)), where
+        assert [] == stock.used() or not ended, where
+        stock.give_back("a-1a2b3c")
+        taken = [stock.take(name).private for name in ("b-1a2b3c", "c-1a2b3c")]
+        assert 2 == len(set(taken)), where
+
+
+def privates(top: Path) -> list[str]:
+    """List the private halves wherever they are."""
+    return [files.read_record(path, "pair")["private"] for path in (top / "keys").glob("*/*.json")]
 
 
 def raise_it(folder: Path) -> None:
