@@ -10,6 +10,12 @@ from typing import Any, Final, Literal
 FORMAT: Final = 1
 """Version of every file format of this package; a higher one was written by a newer version."""
 
+RUN_ENV: Final = "run.env"
+"""File of an app with the variables that it has for one run only; they win over its `.env`."""
+
+RUN_USERS: Final = "run.users"
+"""Folder of an app with the passwords of those who can log in during one run, by their names."""
+
 RUN_SECRETS: Final = "run.secrets"
 """Folder of an app with the secrets that it has for one run only, by their names in the compose
 file; they stand before the ones that it keeps."""

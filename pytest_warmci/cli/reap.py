@@ -9,7 +9,7 @@ from rich.text import Text
 
 from pytest_warmci.cli.options import json_option, state_option, state_setting
 from pytest_warmci.cli.output import EXIT_NOT_POSSIBLE, console, emit, tell
-from pytest_warmci.errors import UsageError
+from pytest_warmci.errors import KeycloakTrouble, UsageError
 from pytest_warmci.model import FORMAT
 
 if TYPE_CHECKING:
@@ -49,6 +49,12 @@ def command(context: click.Context, *, dry_run: bool, self_test: bool, as_json: 
             remedy="the self-test plants realms and deletes one: drop one of them",
         )
     state = peek_state(state_setting().value)
+    if state is None and self_test:
+        raise KeycloakTrouble(
+            "the reaper cannot test itself: there is no state directory",
+            where=str(state_setting().value),
+            remedy="warmci live start",
+        )
     apps: list[Reaped] = []
     realms: list[ReapedRealm] = []
     if state is not None:

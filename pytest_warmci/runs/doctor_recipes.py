@@ -17,6 +17,8 @@ from pytest_warmci.recipes.enrolment import is_url, read_enrolment
 from pytest_warmci.recipes.source import open_source
 from pytest_warmci.runs.doctor import Check, made
 from pytest_warmci.runs.enrol_files import STILL_TEMPLATE
+from pytest_warmci.runs.live_keycloak import keycloak_beside
+from pytest_warmci.runs.login_module import LoginModule
 from pytest_warmci.runs.planning import plan_run, sample_stack
 from pytest_warmci.runs.witness import find_witness
 
@@ -32,6 +34,8 @@ def check_recipe(folder: Path) -> Iterator[Check]:
     if enrolled.outcome == "missing":
         return
     enrolment = read_enrolment(folder)
+    if enrolment.requires:
+        yield made(f"{name}: single sign-on", partial(_sign_on, enrolment))
     if is_url(enrolment.source):
         text = f"{enrolment.source}: not looked at, it would have to be fetched"
         yield Check(f"{name}: source", "ok", text)
@@ -66,6 +70,16 @@ def _witness(folder: Path) -> Check:
         remedy = "write plant(app) -> dict and check(app, planted) -> int in witness.py"
         return Check(name, "missing", "still the template: no run can pass", remedy)
     return Check(name, "ok", "plants and checks")
+
+
+def _sign_on(enrolment: Enrolment) -> Check:
+    """See that what single sign-on needs is there."""
+    name = f"{enrolment.recipe}: single sign-on"
+    beside = keycloak_beside(enrolment.folder)
+    if enrolment.sso is not None:
+        with no_bytecode():
+            LoginModule(enrolment.folder)
+    return Check(name, "ok", f"Keycloak is made of {beside.name}, beside it")
 
 
 def _source(enrolment: Enrolment, cache: Path) -> Check:

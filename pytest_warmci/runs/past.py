@@ -20,6 +20,7 @@ from pytest_warmci.clients.locks import describe, holder
 from pytest_warmci.clients.usage import entries
 from pytest_warmci.errors import InputError, StateDamaged
 from pytest_warmci.model import Mode
+from pytest_warmci.runs.realm_owner import OWNER_MODE
 from pytest_warmci.store.results import Result, read_result
 from pytest_warmci.store.state import StateDirectory
 
@@ -204,6 +205,8 @@ def _all(state: StateDirectory) -> Iterator[PastRun]:
         touched = _touched(folder)
         if not (folder / _RESULT).exists():
             run = _look(folder)
+            if run.lease.get("mode") == OWNER_MODE:
+                continue  # it only had realms: the Keycloak that was warmed up, the reaper
             if run.state == "running":
                 alive.append(run)
                 continue

@@ -15,13 +15,12 @@ from pytest_warmci.clients.files import (
     write_text,
 )
 from pytest_warmci.errors import StateDamaged
-from pytest_warmci.model import FORMAT, RUN_SECRETS, Revision, Stack
+from pytest_warmci.model import FORMAT, RUN_ENV, RUN_SECRETS, RUN_USERS, Revision, Stack
 from pytest_warmci.recipes.compose import render
 from pytest_warmci.recipes.env import dump_env, parse_env
 from pytest_warmci.recipes.source import Source
 from pytest_warmci.runs.planning import sample_env
 
-_RUN_ENV = "run.env"
 _ROOTS = ("volumes", "env", "secrets", "recipe", "deployed.json")
 
 
@@ -47,26 +46,30 @@ class Place:
         """Return the app's `.env`, and last what it has for one run only."""
         env = dict(parse_env((self.folder / "env").read_text("utf-8")))
         with suppress(FileNotFoundError):
-            env.update(parse_env((self.folder / _RUN_ENV).read_text("utf-8"), _RUN_ENV))
+            env.update(parse_env((self.folder / RUN_ENV).read_text("utf-8"), RUN_ENV))
         return env
 
-    def wire(self, env: Mapping[str, str], secrets: Mapping[str, str]) -> None:
+    def wire(
+        self, env: Mapping[str, str], secrets: Mapping[str, str], users: Mapping[str, str]
+    ) -> None:
         """Give the app what it has for one run only: no snapshot has it, see `unwire`.
 
         Args:
             env: Variables, which win over those of its `.env`.
             secrets: Secrets, by their names in the compose file.
+            users: Passwords of those who can log in, by their names; for who looks at it.
         """
         self.unwire()
-        make_folder(self.folder / RUN_SECRETS)
-        for name, value in secrets.items():
-            write_text(self.folder / RUN_SECRETS / name, value)
-        write_text(self.folder / _RUN_ENV, dump_env(env))
+        for kind, values in ((RUN_SECRETS, secrets), (RUN_USERS, users)):
+            make_folder(self.folder / kind)
+            for name, value in values.items():
+                write_text(self.folder / kind / name, value)
+        write_text(self.folder / RUN_ENV, dump_env(env))
 
     def unwire(self) -> None:
         """Take that away again; fine when there is nothing."""
-        remove_tree(self.folder / _RUN_ENV)
-        remove_tree(self.folder / RUN_SECRETS)
+        for name in (RUN_ENV, RUN_SECRETS, RUN_USERS):
+            remove_tree(self.folder / name)
 
     def create(self, source: Source, revision: Revision) -> None:
         """Give a new app its `.env` (from the revision's `.env.sample`)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -91,6 +92,13 @@ class Realm:
     def user(self, username: str, **representation: Any) -> RealmUser:
         """Make a user who can log in at once; more as in a UserRepresentation."""
         user = new_user(username)
+        said = {"email": "email", "firstName": "first_name", "lastName": "last_name"}
+        given = {
+            field: str(representation[name])
+            for name, field in said.items()
+            if name in representation
+        }
+        user = replace(user, **given)
         self._made.append(user.password)
         self.live.administrator.create_user(self.name, user_form(user, representation))
         self.users[username] = user

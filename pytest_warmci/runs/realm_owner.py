@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from pytest_warmci.clients.files import make_folder, remove_tree
 from pytest_warmci.clients.locks import Holder, hold
 from pytest_warmci.naming import new_run_id
 from pytest_warmci.store import realm_records
 from pytest_warmci.store.state import StateDirectory
+
+OWNER_MODE: Final = "live"
+"""What the lease of an owner says that is no run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ def owner(state: StateDirectory, recipe: str, why: str) -> Iterator[RealmOwner]:
         pass
     folder = state.run(run_id)
     make_folder(folder)
-    who = Holder(run=run_id, mode="live", why=why, recipe=recipe)
+    who = Holder(run=run_id, mode=OWNER_MODE, why=why, recipe=recipe)
     left: list[object] = []
     try:
         with hold(folder / "lease.lock", who=who, limit=0):

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from pytest_warmci.errors import InputError, StateDamaged
+from pytest_warmci.model import RUN_ENV, RUN_SECRETS, RUN_USERS
 from pytest_warmci.recipes.env import parse_env
 from pytest_warmci.store.kept import KeptApp, kept_apps
 from pytest_warmci.store.state import StateDirectory
@@ -91,18 +93,22 @@ def surroundings(kept: Kept, ours: Mapping[str, str]) -> dict[str, str]:
     Raises:
         InputError: The app's `.env` cannot be read.
     """
-    app, file, secrets = kept.app, kept.folder / "env", kept.folder / "secrets"
-    try:
-        env = parse_env(file.read_text("utf-8"), str(file))
-    except FileNotFoundError:
-        env = {}
+    app, env = kept.app, {}
+    for file in (kept.folder / "env", kept.folder / RUN_ENV):  # what is for one run wins
+        with suppress(FileNotFoundError):
+            env.update(parse_env(file.read_text("utf-8"), str(file)))
+    for_one_run = {
+        "WARMCI_RUN_SECRETS_DIR": kept.folder / RUN_SECRETS,
+        "WARMCI_USERS_DIR": kept.folder / RUN_USERS,
+    }
     facts = {
+        **{name: str(path) for name, path in for_one_run.items() if path.is_dir()},
         "WARMCI_APP_URL": app.url,
         "WARMCI_APP_DOMAIN": app.domain,
         "WARMCI_APP_RECIPE": app.recipe,
         "WARMCI_APP_VERSION": app.version,
         "WARMCI_APP_FOLDER": str(kept.folder),
-        "WARMCI_SECRETS_DIR": str(secrets),
+        "WARMCI_SECRETS_DIR": str(kept.folder / "secrets"),
     }
     theirs = {name: value for name, value in env.items() if not _OURS.fullmatch(name)}
     return {**ours, **theirs, **facts}

@@ -28,6 +28,7 @@ from pytest_warmci.runs.reap_realms import MOST_AT_START, reap_realms
 from pytest_warmci.runs.wiring import Wiring
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,29}")
+_LIKE_A_RUN: Final = re.compile(r"(?:^|-)[0-9a-f]{6}(?:-|$)")
 
 
 class SignOn:
@@ -105,10 +106,11 @@ class SignOn:
         Raises:
             InputError: It is no such name.
         """
-        if name and not _NAME.fullmatch(name):
+        if name and (not _NAME.fullmatch(name) or _LIKE_A_RUN.search(name)):
             raise InputError(
                 f"{name!r} cannot name a realm",
-                remedy="use at most 30 of a-z, 0-9 and -, beginning with a letter",
+                remedy="use at most 30 of a-z, 0-9 and -, beginning with a letter; and no word of"
+                " six hex digits, which would be taken for a run's id",
             )
         realm = self.realms.check_out(self._suffix(name))
         self._open.append(realm)
@@ -137,7 +139,11 @@ class SignOn:
         )
         self._open.append(realm)
         values = wiring.places(realm, client, url, place.domain)
-        place.wire(wiring.fill(spec.env, values), wiring.fill(spec.secrets, values))
+        place.wire(
+            wiring.fill(spec.env, values),
+            wiring.fill(spec.secrets, values),
+            {each.username: each.password for each in realm.users.values()},
+        )
         self.wired = Wiring(realm, client, dict(realm.users))
 
     def unwire(self, place: Place) -> None:
@@ -202,6 +208,11 @@ class SignOn:
                 why=str(error),
                 remedy="run again; warmci live status shows how Keycloak is",
             ) from error
+
+    @property
+    def used(self) -> bool:
+        """Whether the run has anything of Keycloak's now."""
+        return self._live is not None
 
     def trouble(self) -> KeycloakTrouble | None:
         """Return why nothing that fails now can be held against the recipe, if so."""
