@@ -1,0 +1,5 @@
+#!/bin/bash
+# Raise a version whenever its file changes: Swarm never changes a config in place.
+export APP_ENTRYPOINT_VERSION=v1
+export APP_HOMESERVER_VERSION=v1
+export APP_LOG_VERSION=v1
