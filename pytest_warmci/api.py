@@ -49,6 +49,20 @@ class App(Protocol):
         ...
 
 
+class Keycloak(Protocol):
+    """The live-warm Keycloak, which outlives the run and is shared with others."""
+
+    @property
+    def url(self) -> str:
+        """Base URL, without a final slash."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """The version of its recipe that runs."""
+        ...
+
+
 class Realm(Protocol):
     """A fresh realm of the live-warm Keycloak, made for this run and deleted after it."""
 

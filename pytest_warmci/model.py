@@ -10,6 +10,10 @@ from typing import Any, Final, Literal
 FORMAT: Final = 1
 """Version of every file format of this package; a higher one was written by a newer version."""
 
+RUN_SECRETS: Final = "run.secrets"
+"""Folder of an app with the secrets that it has for one run only, by their names in the compose
+file; they stand before the ones that it keeps."""
+
 Mode = Literal["cold", "quick"]
 Stage = Literal["install", "upgrade"]
 Phase = Literal["base", "head", "gone"]

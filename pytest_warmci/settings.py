@@ -30,7 +30,7 @@ class Settings:
     """The settings of one session.
 
     `lock_limit` is seconds; `keep` is for how many seconds an app that did not pass stays up, None
-    for not at all; `source` None means the recipe's own; `allow_lower` lets a promotion go
+    for not at all; `server_keys` lets Keycloak make each realm's keys; `source` None means the recipe's own; `allow_lower` lets a promotion go
     back to an older version.
     """
 
@@ -42,4 +42,5 @@ class Settings:
     lock_limit: Setting[float]
     allow_lower: Setting[bool]
     keep: Setting[float | None]
+    server_keys: Setting[bool]
     session: str

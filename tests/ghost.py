@@ -174,6 +174,7 @@ def session(
         lock_limit=Setting(0.0, "test"),
         allow_lower=Setting(allow_lower, "test"),
         keep=Setting(None, "test"),
+        server_keys=Setting(False, "default"),
         session="5e5510",
     )
 

@@ -29,9 +29,11 @@ run could not promote; shell with that of the program it ran.
 
 _COMMANDS: Final = (
     "doctor",
+    "live",
     "logs",
     "new",
     "plan",
+    "realms",
     "reap",
     "recover",
     "runs",

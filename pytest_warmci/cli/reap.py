@@ -9,49 +9,79 @@ from rich.text import Text
 
 from pytest_warmci.cli.options import json_option, state_option, state_setting
 from pytest_warmci.cli.output import EXIT_NOT_POSSIBLE, console, emit, tell
+from pytest_warmci.errors import UsageError
 from pytest_warmci.model import FORMAT
 
 if TYPE_CHECKING:
     from pytest_warmci.runs.reap import Reaped
+    from pytest_warmci.runs.reap_realms import ReapedRealm
 
 _COLOURS: Final = {"removed": "green", "restored": "green", "kept": "cyan", "failed": "red"}
 
 
 @click.command("reap")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option(
+    "--self-test",
+    is_flag=True,
+    help="Plant a dead realm and a live one first, and see that exactly the dead one goes.",
+)
 @state_option
 @json_option
 @click.pass_context
-def command(context: click.Context, *, dry_run: bool, as_json: bool) -> None:
-    """Remove the apps of dead runs, and end those that were kept and whose time is over.
+def command(context: click.Context, *, dry_run: bool, self_test: bool, as_json: bool) -> None:
+    """Remove the apps and the realms of dead runs, and end apps that were kept for long enough.
 
     A run is dead when nobody holds its lock; age proves nothing. Says what stays, and why. Every
-    run does the same when it begins. `warmci recover DOMAIN` ends a kept app before its time. Ends
+    run does the same when it begins. `warmci recover DOMAIN` ends a kept app before its time.
+    Realms are looked for when the live-warm Keycloak runs, at most 25 are deleted at once. Ends
     with 75 when something could not be removed.
     """
     from pytest_warmci.clients import interrupts
     from pytest_warmci.runs.reap import reap
+    from pytest_warmci.runs.reap_realms import reap_all_realms
     from pytest_warmci.runs.recovering import keeper
     from pytest_warmci.store.state import peek_state
 
+    if dry_run and self_test:
+        raise UsageError(
+            "--dry-run and --self-test contradict each other",
+            remedy="the self-test plants realms and deletes one: drop one of them",
+        )
     state = peek_state(state_setting().value)
-    found: list[Reaped] = []
+    apps: list[Reaped] = []
+    realms: list[ReapedRealm] = []
     if state is not None:
         with interrupts.listening(lambda: "still reaping"):
-            found = reap(state, keeper(state, tell), dry_run=dry_run)
+            engine = keeper(state, tell)
+            apps = reap(state, engine, dry_run=dry_run)
+            realms = reap_all_realms(state, engine, dry_run=dry_run, self_tested=self_test)
     if as_json:
-        emit({"format": FORMAT, "dry_run": dry_run, "apps": [each.to_json() for each in found]})
+        emit(
+            {
+                "format": FORMAT,
+                "dry_run": dry_run,
+                "apps": [each.to_json() for each in apps],
+                "realms": [each.to_json() for each in realms],
+            }
+        )
     else:
-        _show(found, dry_run=dry_run)
-    failed = any(each.outcome == "failed" for each in found)
+        _show(apps, realms, dry_run=dry_run)
+    outcomes = [each.outcome for each in apps] + [each.outcome for each in realms]
+    failed = "failed" in outcomes
     context.exit(EXIT_NOT_POSSIBLE if failed else 0)
 
 
-def _show(found: list[Reaped], *, dry_run: bool) -> None:
+def _show(apps: list[Reaped], realms: list[ReapedRealm], *, dry_run: bool) -> None:
     out = console()
-    for each in found:
-        word = f"would be {each.outcome}" if dry_run and each.outcome != "kept" else each.outcome
-        out.print(Text(f"{each.domain}: ").append(word, style=_COLOURS[each.outcome]))
-        out.print(Text(f"  {each.why}"))
-    if not found:
+    named = [(each.domain, each.outcome, each.why) for each in apps]
+    named += [
+        (f"realm {each.realm}" if each.realm else "realms", each.outcome, each.why)
+        for each in realms
+    ]
+    for name, outcome, why in named:
+        word = f"would be {outcome}" if dry_run and outcome != "kept" else outcome
+        out.print(Text(f"{name}: ").append(word, style=_COLOURS[outcome]))
+        out.print(Text(f"  {why}"))
+    if not named:
         out.print("nothing to reap")

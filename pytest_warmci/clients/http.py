@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
-from urllib.parse import urljoin
+from typing import Any, Final, TypeAlias
+from urllib.parse import urljoin, urlsplit
 
 import requests
+from requests.cookies import RequestsCookieJar
+
+Response: TypeAlias = requests.Response
+Session: TypeAlias = requests.Session
 
 _MOST: Final = 4 * 1024 * 1024
 """Bytes of a body that are read."""
@@ -36,11 +43,26 @@ def get(url: str, *, timeout: float, headers: dict[str, str] | None = None) -> A
         timeout: Seconds for connecting and for each read.
         headers: Extra request headers.
     """
+    return _ask("GET", url, timeout=timeout, headers=headers)
+
+
+def post_form(url: str, fields: Mapping[str, str], *, timeout: float) -> Answer:
+    """POST a form without following redirects or using a proxy; never raises for an answer.
+
+    Args:
+        url: Absolute URL on this machine.
+        fields: The form's fields; they are in no error and in no answer of ours.
+        timeout: Seconds for connecting and for each read.
+    """
+    return _ask("POST", url, timeout=timeout, data=dict(fields))
+
+
+def _ask(method: str, url: str, *, timeout: float, **kwargs: Any) -> Answer:
     with requests.Session() as session:
         session.trust_env = False
         try:
-            with session.get(
-                url, timeout=timeout, headers=headers, allow_redirects=False, stream=True
+            with session.request(
+                method, url, timeout=timeout, allow_redirects=False, stream=True, **kwargs
             ) as response:
                 return Answer(response.status_code, _text(response, timeout))
         except requests.RequestException as error:
@@ -48,27 +70,149 @@ def get(url: str, *, timeout: float, headers: dict[str, str] | None = None) -> A
 
 
 def _text(response: requests.Response, timeout: float) -> str:
-    """Return a body as text, as much of it as comes in time: some pages never end."""
-    body = b""
-    end = time.monotonic() + timeout
-    for chunk in response.iter_content(_CHUNK):
-        body += chunk
-        if len(body) >= _MOST or time.monotonic() > end:
-            break
+    """Return a body as text, as much of it as comes in time."""
+    body = _body(response, timeout)
     try:
         return body.decode(response.encoding or "utf-8", "replace")
     except LookupError:  # there is no such encoding
         return body.decode("utf-8", "replace")
 
 
-class AppSession(requests.Session):
-    """A `requests.Session` bound to one app: relative URLs are the app's, and no request waits
-    for ever (`timeout` defaults to 30 s)."""
+def _body(response: requests.Response, timeout: float) -> bytes:
+    """Return a body, as much of it as comes in time: some pages never end."""
+    body = b""
+    end = time.monotonic() + timeout
+    for chunk in response.iter_content(_CHUNK):
+        body += chunk
+        if len(body) >= _MOST or time.monotonic() > end:
+            break
+    return body
+
+
+class NoAnswer(Exception):
+    """No answer came, or none that is HTTP; the text says why, without the URL that was asked."""
+
+
+def exchange(
+    session: requests.Session,
+    method: str,
+    url: str,
+    *,
+    timeout: float,
+    data: Mapping[str, str] | None = None,
+) -> requests.Response:
+    """Send one request of a session; a redirect is returned, not followed.
+
+    The body of the response is read, at most the first 4 MiB of it, and only as long as `timeout`.
+
+    Args:
+        session: Whose cookies, headers and certificates are used.
+        method: Its method.
+        url: Its URL; a path for a session that is bound to an app.
+        timeout: Seconds for connecting, for each read, and for the whole body.
+        data: The fields of a form to send.
+
+    Raises:
+        NoAnswer: Nobody there, not in time, or not a URL that can be asked.
+    """
+    try:
+        with session.request(
+            method,
+            url,
+            data=None if data is None else dict(data),
+            timeout=timeout,
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            # So that `text` and `json()` of what is returned see what was read, and no more.
+            response._content = _body(response, timeout)  # noqa: SLF001 - there is no other way
+            response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
+            return response
+    except requests.Timeout:
+        raise NoAnswer(f"no answer within {timeout:g} s") from None
+    except requests.RequestException as error:
+        raise NoAnswer(_innermost(error)) from None
+
+
+def _innermost(error: BaseException) -> str:
+    """Say what is at the bottom of an error of requests, whose own text quotes the whole URL."""
+    while below := error.__cause__ or error.__context__:
+        error = below
+    return re.sub(r"[?#][^\s'\"]*", "", str(error)) or type(error).__name__
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address (IPv6 with or without brackets) is this machine's own:
+    `localhost`, a name below it, `127.0.0.0/8` or `::1`."""
+    name = host.lower().removesuffix(".").strip("[]")
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+
+
+class LoopbackJar(RequestsCookieJar):
+    """A cookie jar that keeps a `Secure` cookie of a loopback host as one that may travel over
+    plain http, as browsers do; for every other host the ordinary rules hold.
+
+    requests sends cookies from copies of the jar that know nothing of this class, so it is the
+    cookie that is changed, when it comes, and not the rule, when it goes.
+    """
+
+    def make_cookies(self, response: Any, request: Any) -> Any:
+        """Return the cookies of a response."""
+        cookies = list(super().make_cookies(response, request))
+        # The host that Python's own rules take the cookies to be of: the Host header, if one is
+        # set. Not the domain of a cookie: that of `localhost` is called `localhost.local` there,
+        # which may well be another machine.
+        if is_loopback(urlsplit(request.get_full_url()).hostname or ""):
+            for cookie in cookies:
+                # `Domain=.local` would take it to the neighbours.
+                if not cookie.domain_specified or is_loopback(cookie.domain.lstrip(".")):
+                    cookie.secure = False
+        return cookies
+
+    def copy(self) -> LoopbackJar:
+        """Return a copy, which is one of these too."""
+        made = LoopbackJar()
+        made.set_policy(self.get_policy())
+        made.update(self)
+        return made
+
+
+def use_loopback_jar(session: requests.Session) -> None:
+    """Give a session a `LoopbackJar`, with the cookies that it has, unless it has one."""
+    if not isinstance(session.cookies, LoopbackJar):
+        jar = LoopbackJar()
+        jar.update(session.cookies)
+        session.cookies = jar
+
+
+class LoopbackSession(requests.Session):
+    """A `requests.Session` for servers on this machine: no proxies, and cookies in a
+    `LoopbackJar`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.cookies = LoopbackJar()
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Send a prepared request."""
+        # Python's rules take `localhost.local` and what is below it for `localhost`.
+        host = (urlsplit(request.url or "").hostname or "").removesuffix(".")
+        if host.endswith(".local") and is_loopback(host.removesuffix(".local")):
+            request.headers.pop("Cookie", None)
+        return super().send(request, **kwargs)
+
+
+class AppSession(LoopbackSession):
+    """A session bound to one app: relative URLs are the app's, and no request waits for ever
+    (`timeout` defaults to 30 s)."""
 
     def __init__(self, base: str) -> None:
         super().__init__()
         self.base = base.rstrip("/") + "/"
-        self.trust_env = False
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> Any:
         """Send a request; `url` may be a path."""

@@ -20,6 +20,7 @@ RULES: Final = {
     "test_serves": Rule(),
     "test_runs_head": Rule(),
     "test_witness_survives": Rule(stages=("upgrade",), witness=True),
+    "test_logs_in": Rule(sso=True),
     "test_stays_up": Rule(order=2),
     "test_survives_restart": Rule(modes=("cold",), order=3, last_stage_only=True),
     "test_leaves_nothing": Rule(phase="gone"),
@@ -61,6 +62,17 @@ def test_runs_head(_lane: Lane) -> None:
 def test_witness_survives(_lane: Lane) -> None:
     """What was planted before the upgrade is all there after it."""
     _lane.run.check_witness()
+
+
+def test_logs_in(_lane: Lane) -> None:
+    """A real user logs in through the live-warm Keycloak, and is who they are."""
+    run = _lane.run
+    spec = run.plan.enrolment.sso
+    assert spec is not None
+    assert run.login is not None
+    assert run.sign_on is not None
+
+    run.sign_on.prove_login(run.login, _lane.app, spec)
 
 
 def test_stays_up(_lane: Lane) -> None:

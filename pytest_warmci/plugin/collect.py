@@ -106,6 +106,8 @@ def is_dropped(item: pytest.Item, key: Key, plan: RunPlan) -> bool:
         return True
     if rule.witness and not (key.folder / "witness.py").is_file():
         return True
+    if rule.sso and plan.enrolment.sso is None:
+        return True
     return rule.last_stage_only and key.stage != plan.stages[-1]
 
 

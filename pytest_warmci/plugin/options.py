@@ -74,6 +74,11 @@ def add(parser: pytest.Parser) -> None:
         " `warmci seed --version`).",
     )
     group.addoption(
+        "--warmci-server-keys",
+        action="store_true",
+        help="Let Keycloak make the keys of every realm itself, which takes four times as long.",
+    )
+    group.addoption(
         "--warmci-json",
         metavar="FILE",
         help="Write the session's results as JSON.",
@@ -150,6 +155,11 @@ def read(config: pytest.Config) -> Settings:
             Setting(True, "--warmci-seed") if option.warmci_seed else Setting(False, "default")
         ),
         keep=_keep(option.warmci_keep),
+        server_keys=(
+            Setting(True, "--warmci-server-keys")
+            if option.warmci_server_keys
+            else Setting(False, "default")
+        ),
         session=_session(config),
     )
 

@@ -13,7 +13,8 @@ class Rule:
     """When an item runs.
 
     `order` sorts within a phase: steps come before authors' tests (1), what disturbs the app
-    after them. A `step` does its work in getting there.
+    after them. A `step` does its work in getting there. `sso`: only where the app gets single
+    sign-on.
     """
 
     stages: tuple[Stage, ...] = STAGES
@@ -22,6 +23,7 @@ class Rule:
     order: int = 1
     step: bool = False
     witness: bool = False
+    sso: bool = False
     last_stage_only: bool = False
 
 

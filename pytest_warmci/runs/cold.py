@@ -8,7 +8,7 @@ from pytest_warmci.clients import interrupts
 from pytest_warmci.clients.disk import require_free
 from pytest_warmci.clients.files import make_folder
 from pytest_warmci.errors import BaselineRotten, NotEvaluated, RecipeFailed
-from pytest_warmci.model import Stage
+from pytest_warmci.model import Revision, Stage
 from pytest_warmci.naming import cold_domain
 from pytest_warmci.runs import reap, recover
 from pytest_warmci.runs.deploying import bring_up, deploy, take_down
@@ -61,13 +61,13 @@ class ColdTrack:
         try:
             with run.phases("base"):
                 self._place.create(run.plan.source, base)
-                run.running(
-                    deploy(run.engine, self._place, run.plan.enrolment, run.plan.source, base)
-                )
+                run.wire(self._place)
+                self._deploy(base)
             if run.deployed is not None:
                 with run.phases("witness"):
                     run.plant(run.deployed)
         except RecipeFailed as error:
+            run.blame_keycloak()
             raise BaselineRotten(
                 f"the base {base} itself does not work",
                 where=run.recipe,
@@ -82,9 +82,8 @@ class ColdTrack:
             if stage == "install":
                 self._create()
                 self._place.create(run.plan.source, run.plan.head)
-            run.running(
-                deploy(run.engine, self._place, run.plan.enrolment, run.plan.source, run.plan.head)
-            )
+                run.wire(self._place)
+            self._deploy(run.plan.head)
         if run.deployed is not None:
             run.proof = run.deployed.proof
 
@@ -101,7 +100,9 @@ class ColdTrack:
             run.plant(deployed)
         with run.phases("restart"):
             take_down(run.engine, self._place, run.plan.enrolment)
-            run.running(bring_up(run.engine, self._place, run.plan.enrolment, deployed.stack))
+            run.running(
+                bring_up(run.engine, self._place, run.plan.enrolment, deployed.stack, run.wired)
+            )
         if run.witness is not None:
             run.check_witness()
 
@@ -119,6 +120,7 @@ class ColdTrack:
         with run.phases("remove"):
             recover.remove_app(run.engine, self._place, run.plan.enrolment.stop_timeout)
         self._made = False
+        run.unwire(self._place)
         run.leftovers += run.engine.leftovers(self._place)
         if self._place.folder.exists():
             run.leftovers.append(str(self._place.folder))
@@ -132,6 +134,13 @@ class ColdTrack:
     def release(self) -> None:
         """Release the app's lock."""
         self._held.close()
+
+    def _deploy(self, revision: Revision) -> None:
+        run = self._run
+        plan = run.plan
+        run.running(
+            deploy(run.engine, self._place, plan.enrolment, plan.source, revision, run.wired)
+        )
 
     def _create(self) -> None:
         """Own the app before anything of it exists."""

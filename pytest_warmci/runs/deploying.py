@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from pytest_warmci.api import Sso
 from pytest_warmci.clients import http
 from pytest_warmci.clients.waiting import Look, WaitedTooLong, wait_until
 from pytest_warmci.errors import RecipeFailed
@@ -14,6 +13,7 @@ from pytest_warmci.protocols import Engine
 from pytest_warmci.recipes.source import Source
 from pytest_warmci.runs.handle import AppHandle, without_secrets
 from pytest_warmci.runs.place import Place
+from pytest_warmci.runs.wiring import Wiring
 
 _PROBE_SECONDS = 10.0
 _IN_A_ROW = 2
@@ -34,7 +34,7 @@ def deploy(
     enrolment: Enrolment,
     source: Source,
     revision: Revision,
-    sso: Sso | None = None,
+    sso: Wiring | None = None,
 ) -> Deployed:
     """Deploy a revision (in place when something runs), and wait until it is proven to serve.
 
@@ -51,7 +51,7 @@ def deploy(
 
 
 def bring_up(
-    engine: Engine, place: Place, enrolment: Enrolment, stack: Stack, sso: Sso | None = None
+    engine: Engine, place: Place, enrolment: Enrolment, stack: Stack, sso: Wiring | None = None
 ) -> Deployed:
     """Deploy a rendered stack and wait until it is proven to serve; see `deploy`."""
     begun = time.monotonic()

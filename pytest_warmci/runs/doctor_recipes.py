@@ -94,7 +94,7 @@ def _head(enrolment: Enrolment, head: str, cache: Path) -> Check:
     )
     domain = canonical_domain(enrolment.recipe)
     for revision in filter(None, (plan.head, plan.base)):
-        engine.examine(sample_stack(source, enrolment.recipe, revision, domain))
+        engine.examine(sample_stack(source, enrolment.recipe, revision, domain, enrolment.sso))
     if plan.obstacle is not None:
         return Check(name, "warn", plan.obstacle.summary, plan.obstacle.remedy)
     base = f", upgraded from {plan.base}" if plan.base else ", without an upgrade"

@@ -11,12 +11,15 @@ from pytest_warmci.masking import blotted
 from pytest_warmci.model import Stack
 from pytest_warmci.protocols import Engine
 from pytest_warmci.runs.place import Place
+from pytest_warmci.runs.wiring import Wiring
 
 
 class AppHandle:
     """One deployed app (see `pytest_warmci.api.App`)."""
 
-    def __init__(self, engine: Engine, place: Place, stack: Stack, sso: Sso | None = None) -> None:
+    def __init__(
+        self, engine: Engine, place: Place, stack: Stack, sso: Wiring | None = None
+    ) -> None:
         self._engine = engine
         self._place = place
         self._stack = stack
@@ -74,7 +77,8 @@ class AppHandle:
 
     def masked(self, text: str) -> str:
         """Return `text` with every secret of the app blotted out."""
-        return blotted(text, self._engine.secret_values(self._place))
+        known = set(self._engine.secret_values(self._place))
+        return blotted(text, known | set(self._sso.secret_values if self._sso else ()))
 
 
 @contextmanager

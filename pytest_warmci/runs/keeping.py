@@ -30,6 +30,8 @@ def keep_running(run: Run, place: Place, seconds: float) -> None:
         version=head.version,
     )
     write_kept(place.folder, run.kept)
+    if run.sign_on is not None:
+        run.sign_on.keep()
     run.notes.append(
         f"kept running at {run.kept.url} until {run.kept.until}, or until the next run of this"
         f" recipe on the same data: warmci shell {run.id}"

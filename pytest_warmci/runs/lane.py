@@ -148,7 +148,9 @@ class Lane:
 
     def excuse(self) -> NotEvaluated | None:
         """Return why nothing that fails now can be held against the recipe, if so."""
-        trouble = trouble_at(self.run.state.root)
+        trouble: NotEvaluated | None = trouble_at(self.run.state.root)
+        if trouble is None and self.run.sign_on is not None:
+            trouble = self.run.sign_on.trouble()
         if trouble is not None:
             trouble.what += ", so a failure says nothing about the recipe"
         return trouble
@@ -183,6 +185,8 @@ class Lane:
         try:
             with self._trouble(f"stage {stage} could not be left"):
                 self._track.leave(stage, passed=passed and not stopped, keep=keep)
+            if self.run.sign_on is not None and self.run.kept is None:
+                self.run.leftovers += [f"realm {name}" for name in self.run.sign_on.alive()]
         except WarmciError as error:
             self._fail(stage, error)
             raise
@@ -226,6 +230,7 @@ class Lane:
             self._fail(None, error)
             verdict, reason = self._verdict()
             incomplete += self._not_green(verdict)
+        run.release_realms()
         self.result = Result(
             run_id=run.id,
             session=run.settings.session,

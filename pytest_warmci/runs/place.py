@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +15,13 @@ from pytest_warmci.clients.files import (
     write_text,
 )
 from pytest_warmci.errors import StateDamaged
-from pytest_warmci.model import FORMAT, Revision, Stack
+from pytest_warmci.model import FORMAT, RUN_SECRETS, Revision, Stack
 from pytest_warmci.recipes.compose import render
 from pytest_warmci.recipes.env import dump_env, parse_env
 from pytest_warmci.recipes.source import Source
 from pytest_warmci.runs.planning import sample_env
 
+_RUN_ENV = "run.env"
 _ROOTS = ("volumes", "env", "secrets", "recipe", "deployed.json")
 
 
@@ -42,8 +44,29 @@ class Place:
         return {name: self.folder / name for name in _ROOTS}
 
     def env(self) -> Mapping[str, str]:
-        """Return the app's `.env`."""
-        return parse_env((self.folder / "env").read_text("utf-8"))
+        """Return the app's `.env`, and last what it has for one run only."""
+        env = dict(parse_env((self.folder / "env").read_text("utf-8")))
+        with suppress(FileNotFoundError):
+            env.update(parse_env((self.folder / _RUN_ENV).read_text("utf-8"), _RUN_ENV))
+        return env
+
+    def wire(self, env: Mapping[str, str], secrets: Mapping[str, str]) -> None:
+        """Give the app what it has for one run only: no snapshot has it, see `unwire`.
+
+        Args:
+            env: Variables, which win over those of its `.env`.
+            secrets: Secrets, by their names in the compose file.
+        """
+        self.unwire()
+        make_folder(self.folder / RUN_SECRETS)
+        for name, value in secrets.items():
+            write_text(self.folder / RUN_SECRETS / name, value)
+        write_text(self.folder / _RUN_ENV, dump_env(env))
+
+    def unwire(self) -> None:
+        """Take that away again; fine when there is nothing."""
+        remove_tree(self.folder / _RUN_ENV)
+        remove_tree(self.folder / RUN_SECRETS)
 
     def create(self, source: Source, revision: Revision) -> None:
         """Give a new app its `.env` (from the revision's `.env.sample`)."""
@@ -106,5 +129,6 @@ class Place:
 
     def clear(self) -> None:
         """Delete everything that a snapshot covers (and no snapshot)."""
+        self.unwire()
         for path in self.roots.values():
             remove_tree(path)

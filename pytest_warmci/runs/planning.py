@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from pytest_warmci.errors import EngineCannotSee, InputError, NotAnAncestor, NotEvaluated
-from pytest_warmci.model import Enrolment, KnownGood, Mode, Revision, Stack, Stage
+from pytest_warmci.errors import EngineCannotSee, NotAnAncestor, NotEvaluated
+from pytest_warmci.model import Enrolment, KnownGood, Mode, Revision, SsoSpec, Stack, Stage
 from pytest_warmci.naming import canonical_domain
 from pytest_warmci.protocols import Differences, Engine
 from pytest_warmci.recipes.compare import differing_keys
 from pytest_warmci.recipes.compose import render
 from pytest_warmci.recipes.env import app_env
 from pytest_warmci.recipes.source import Source
+from pytest_warmci.runs import wiring
 
 NOTHING = "nothing to upgrade"
 
@@ -63,12 +64,6 @@ def plan_run(
     Raises:
         InputError: The source or the head is not usable.
     """
-    if enrolment.requires:
-        raise InputError(
-            f"requires {', '.join(enrolment.requires)}, which this version cannot provide yet",
-            where=str(enrolment.folder / "recipe.yml"),
-            remedy="remove `requires`, or upgrade pytest-warmci",
-        )
     head = source.resolve(head_ref)
     if requested == "quick" and known_good is not None and not quarantine:
         return _plan_quick(enrolment, source, engine, head_ref, head, known_good)
@@ -162,7 +157,10 @@ def differences(
 ) -> Differences:
     """Compare what two revisions deploy with the `.env` that the base gave the app."""
     domain = canonical_domain(enrolment.recipe)
-    env = sample_env(source, enrolment.recipe, base, domain)
+    env = {
+        **sample_env(source, enrolment.recipe, base, domain),
+        **wiring.sample_env(enrolment.sso, domain),
+    }
     stacks = [
         render(
             reader(source, revision),
@@ -182,14 +180,19 @@ def sample_env(source: Source, recipe: str, revision: Revision, domain: str) -> 
     return app_env(sample, domain, f"{recipe}@{revision.commit[:8]}:.env.sample")
 
 
-def sample_stack(source: Source, recipe: str, revision: Revision, domain: str) -> Stack:
-    """Render a revision as a fresh app would have it."""
+def sample_stack(
+    source: Source, recipe: str, revision: Revision, domain: str, sso: SsoSpec | None = None
+) -> Stack:
+    """Render a revision as a fresh app would have it, with its single sign-on if it gets one."""
     return render(
         reader(source, revision),
         recipe=recipe,
         domain=domain,
         revision=revision,
-        env=sample_env(source, recipe, revision, domain),
+        env={
+            **sample_env(source, recipe, revision, domain),
+            **wiring.sample_env(sso, domain),
+        },
     )
 
 

@@ -100,6 +100,7 @@ def settings(state: Setting[Path], mode: Mode, head: str | None, source: str | N
         lock_limit=Setting(DEFAULT_LOCK_LIMIT, _DEFAULT),
         allow_lower=Setting(value=False, origin=_DEFAULT),
         keep=Setting(None, "default"),
+        server_keys=Setting(False, "default"),
         session="",
     )
 
@@ -148,7 +149,9 @@ def _engine_obstacle(plan: RunPlan, engine: Engine) -> WarmciError | None:
     recipe = plan.enrolment.recipe
     for revision in filter(None, revisions):
         try:
-            stack = sample_stack(plan.source, recipe, revision, canonical_domain(recipe))
+            stack = sample_stack(
+                plan.source, recipe, revision, canonical_domain(recipe), plan.enrolment.sso
+            )
             engine.examine(stack)
         except RecipeFailed:
             raise

@@ -60,6 +60,7 @@ def promote(run: Run, cold_seconds: float) -> str:
         NotEvaluated: The promotion was due and failed; the old known-good is in its place.
     """
     place = run.canonical
+    run.release_realms()  # nobody waits for an app who holds Keycloak
     lock = run.hold(place, "promotion", limit=run.settings.lock_limit.value)
     with ExitStack() as held:
         with interrupts.interruptible():
@@ -124,9 +125,11 @@ def _make(run: Run, place: Place, generation: str, cold_seconds: float) -> Known
     head, plan = run.plan.head, run.plan
     place.clear()
     place.create(plan.source, head)
-    deployed = deploy(run.engine, place, plan.enrolment, plan.source, head)
+    run.wire(place)
+    deployed = deploy(run.engine, place, plan.enrolment, plan.source, head, run.wired)
     run.plant(deployed)
     take_down(run.engine, place, plan.enrolment)
+    run.unwire(place)
     taken = snapshots.take(place.snapshots, generation, place.roots)
     return KnownGood(
         recipe=run.recipe,

@@ -91,9 +91,11 @@ class QuickTrack:
             self._open = True
         with self._run.phases("restore"):
             self._restore_if_changed(entry)
+        self._run.wire(self._place)  # kept data meets a fresh realm
         try:
             self._boot(entry)
         except (RecipeFailed, BaselineRotten) as first:
+            self._run.blame_keycloak()
             self._run.notes.append(f"the known-good did not work, restored it: {first.summary}")
             with self._run.phases("restore"):
                 take_down(self._run.engine, self._place, self._run.plan.enrolment)
@@ -101,14 +103,16 @@ class QuickTrack:
             try:
                 self._boot(entry)
             except (RecipeFailed, BaselineRotten) as second:
+                self._run.blame_keycloak()
                 self._raise_rotten(second)
 
     def head(self, stage: Stage) -> None:
         """Upgrade the canonical to head, in place."""
         run = self._run
         with run.phases("upgrade"):
+            plan = run.plan
             run.running(
-                deploy(run.engine, self._place, run.plan.enrolment, run.plan.source, run.plan.head)
+                deploy(run.engine, self._place, plan.enrolment, plan.source, plan.head, run.wired)
             )
         if run.deployed is not None:
             run.proof = run.deployed.proof
@@ -148,6 +152,7 @@ class QuickTrack:
             # What does not stop is restored by the next run: its journal is still there.
             self._open = False
             raise
+        run.unwire(self._place)
         if passed and not interrupts.told():
             write_json(
                 self._place.folder / _KEPT,
@@ -218,7 +223,7 @@ class QuickTrack:
         run = self._run
         with run.phases("deploy"):
             stack = self._place.deployed_stack()
-            run.running(bring_up(run.engine, self._place, run.plan.enrolment, stack))
+            run.running(bring_up(run.engine, self._place, run.plan.enrolment, stack, run.wired))
         if run.witness is None or run.deployed is None:
             return
         with run.phases("witness"), without_secrets(run.deployed.app):

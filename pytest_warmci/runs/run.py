@@ -10,16 +10,19 @@ from typing import Any
 
 from pytest_warmci.clients.locks import Holder, hold
 from pytest_warmci.clients.machine import utc_exact
-from pytest_warmci.errors import RecipeFailed
+from pytest_warmci.errors import NotEvaluated, RecipeFailed
 from pytest_warmci.masking import blotted
 from pytest_warmci.model import Revision
 from pytest_warmci.naming import canonical_domain
 from pytest_warmci.protocols import Engine, Progress
 from pytest_warmci.runs.deploying import Deployed
 from pytest_warmci.runs.handle import without_secrets
+from pytest_warmci.runs.login_module import LoginModule
 from pytest_warmci.runs.phases import Phases
 from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.planning import RunPlan, sample_stack
+from pytest_warmci.runs.sign_on import SignOn
+from pytest_warmci.runs.wiring import Wiring
 from pytest_warmci.runs.witness import WitnessModule
 from pytest_warmci.settings import Settings
 from pytest_warmci.store.kept import KeptApp
@@ -32,8 +35,9 @@ class Run:
     """The facts of one run (one recipe in one session).
 
     `deployed` is what runs now, `planted` what the witness wants back, `before` and `after` how
-    much of it was found. `kept` is the app that was left running to be looked at. `place` is the app of the stage that is entered. `digest_before` and
-    `digest_after` are the known-good's.
+    much of it was found. `kept` is the app that was left running to be looked at. `place` is the
+    app of the stage that is entered. `digest_before` and `digest_after` are the known-good's.
+    `sign_on` is what it has of the live-warm Keycloak, `login` how people log in to the app.
     """
 
     id: str
@@ -56,6 +60,8 @@ class Run:
     digest_after: str | None = None
     leftovers: list[str] = field(default_factory=list)
     kept: KeptApp | None = None
+    sign_on: SignOn | None = None
+    login: LoginModule | None = None
     _held: list[Held] = field(default_factory=list)
     _secrets: set[str] = field(default_factory=set)
 
@@ -114,6 +120,8 @@ class Run:
         """
         if self.place is not None:
             self._secrets |= set(self.engine.secret_values(self.place))
+        if self.sign_on is not None:
+            self._secrets |= self.sign_on.secret_values
         return blotted(text, self._secrets)
 
     def prepare(self, revision: Revision, domain: str) -> None:
@@ -123,7 +131,50 @@ class Run:
             NotEvaluated: It cannot be had.
             RecipeFailed: It cannot be built.
         """
-        self.engine.prepare(sample_stack(self.plan.source, self.recipe, revision, domain))
+        sso = self.plan.enrolment.sso
+        self.engine.prepare(sample_stack(self.plan.source, self.recipe, revision, domain, sso))
+
+    @property
+    def wired(self) -> Wiring | None:
+        """What the app was given to log people in with; None when it gets nothing."""
+        return None if self.sign_on is None else self.sign_on.wired
+
+    def wire(self, place: Place) -> None:
+        """Give an app its single sign-on before it is deployed, if its recipe asks for it.
+
+        Raises:
+            NotEvaluated: Keycloak cannot be had, or makes no realm.
+        """
+        spec = self.plan.enrolment.sso
+        if spec is not None and self.sign_on is not None:
+            with self.phases("sso"):
+                self.sign_on.wire(spec, place, self.engine)
+
+    def unwire(self, place: Place) -> None:
+        """Take it away again, after the app was undeployed."""
+        if self.sign_on is None or self.plan.enrolment.sso is None:
+            return
+        with self.phases("sso"):
+            try:
+                self.sign_on.unwire(place)
+            except NotEvaluated as error:
+                self.notes.append(error.summary)
+
+    def blame_keycloak(self) -> None:
+        """Raise when it is the live-warm Keycloak that does not work, rather than the app.
+
+        Raises:
+            KeycloakTrouble: It does not.
+        """
+        trouble = None if self.sign_on is None else self.sign_on.trouble()
+        if trouble is not None:
+            raise trouble
+
+    def release_realms(self) -> None:
+        """Delete the run's realms and give Keycloak up; what stays is noted, and reaped later."""
+        if self.sign_on is not None:
+            with self.phases("realms"):
+                self.notes += self.sign_on.release()
 
     def running(self, deployed: Deployed) -> None:
         """Remember what runs now."""

@@ -190,6 +190,7 @@ def train(seeding: Seeding, progress: Progress) -> tuple[str, str]:
         lock_limit=Setting(DEFAULT_LOCK_LIMIT, "default"),
         allow_lower=Setting(value=False, origin="default"),
         keep=Setting(None, "default"),
+        server_keys=Setting(False, "default"),
         session=secrets.token_hex(6),
     )
     runs = SessionRuns(

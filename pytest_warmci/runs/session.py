@@ -14,10 +14,14 @@ from pytest_warmci.protocols import Engine, Progress
 from pytest_warmci.recipes.enrolment import absolute_source, read_enrolment
 from pytest_warmci.recipes.source import open_source
 from pytest_warmci.runs.lane import Lane
+from pytest_warmci.runs.live_keycloak import LiveService, keycloak_beside, open_service
+from pytest_warmci.runs.login_module import LoginModule
 from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.planning import RunPlan, plan_run
+from pytest_warmci.runs.realm_owner import RealmOwner
 from pytest_warmci.runs.recovering import recover_session
 from pytest_warmci.runs.run import Run
+from pytest_warmci.runs.sign_on import SignOn
 from pytest_warmci.runs.witness import WitnessModule, find_witness
 from pytest_warmci.settings import Settings
 from pytest_warmci.store.quarantine import quarantine_reason
@@ -45,6 +49,7 @@ class SessionRuns:
         self._make_engine = make_engine
         self._engines: dict[Path, Engine] = {}
         self._witnesses: dict[Path, WitnessModule | None] = {}
+        self._logins: dict[Path, LoginModule | None] = {}
         self._plans: dict[Path, RunPlan] = {}
         self._lanes: dict[Path, Lane] = {}
 
@@ -53,7 +58,7 @@ class SessionRuns:
         """The state directory, created when it is not there."""
         return open_state(self.settings.state.value)
 
-    def engine(self, folder: Path) -> Engine:
+    def engine(self, folder: Path, _cache: Path | None = None) -> Engine:
         """Return the engine for a recipe's folder."""
         if folder not in self._engines:
             self._engines[folder] = self._make_engine(folder, self.state.cache)
@@ -83,6 +88,9 @@ class SessionRuns:
         if folder not in self._plans:
             enrolment = self.enrolment(folder)
             self._witnesses[folder] = find_witness(folder)
+            self._logins[folder] = LoginModule(folder) if enrolment.sso else None
+            if enrolment.requires:
+                keycloak_beside(folder)
             engine = self.engine(folder)
             engine.check()
             domain = canonical_domain(enrolment.recipe)
@@ -101,19 +109,32 @@ class SessionRuns:
     def lane(self, folder: Path) -> Lane:
         """Return the lane of a recipe, which exists from the first call on."""
         if folder not in self._lanes:
-            plan = self.plan(folder)
-            self._lanes[folder] = Lane(
-                Run(
-                    id=self._new_run(),
-                    plan=plan,
-                    settings=self.settings,
-                    state=self.state,
-                    engine=self.engine(folder),
-                    progress=self.progress,
-                    witness=self._witnesses[folder],
-                )
+            run = Run(
+                id=self._new_run(),
+                plan=self.plan(folder),
+                settings=self.settings,
+                state=self.state,
+                engine=self.engine(folder),
+                progress=self.progress,
+                witness=self._witnesses[folder],
+                login=self._logins[folder],
             )
+            run.sign_on = self._sign_on(run, folder)
+            self._lanes[folder] = Lane(run)
         return self._lanes[folder]
+
+    def _sign_on(self, run: Run, folder: Path) -> SignOn:
+        def service() -> LiveService:
+            return open_service(keycloak_beside(folder), self.state, self.engine)
+
+        return SignOn(
+            RealmOwner(self.state, run.id, run.recipe),
+            run.holder("uses Keycloak"),
+            service,
+            limit=self.settings.lock_limit.value,
+            own_keys=not self.settings.server_keys.value,
+            progress=self.progress,
+        )
 
     @property
     def lanes(self) -> list[Lane]:

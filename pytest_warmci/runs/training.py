@@ -42,7 +42,7 @@ def train_canonical(runs: SessionRuns, folder: Path) -> str:
     place = Place(enrolment.recipe, domain, runs.state.app(engine.name, domain))
     source = open_source(enrolment.source, runs.state.cache)
     revision = Revision(entry.commit, entry.version, published=True)
-    stack = sample_stack(source, enrolment.recipe, revision, domain)
+    stack = sample_stack(source, enrolment.recipe, revision, domain, enrolment.sso)
     if not engine.needs_training(stack):
         return ""
     runs.progress(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_warmci.api import App
-from pytest_warmci.errors import InputError, RecipeFailed
+from pytest_warmci.errors import InputError, NotEvaluated, RecipeFailed
 
 FILE = "witness.py"
 
@@ -48,6 +48,8 @@ class WitnessModule:
         """
         try:
             planted = self._module.plant(app)
+        except NotEvaluated:
+            raise
         except Exception as error:
             raise RecipeFailed(
                 "the witness cannot plant its data",
@@ -73,6 +75,8 @@ class WitnessModule:
         """
         try:
             found = self._module.check(app, dict(planted))
+        except NotEvaluated:
+            raise
         except Exception as error:
             raise RecipeFailed(
                 "the witness cannot look for its data",

@@ -50,6 +50,7 @@ def train(workshop: Workshop) -> None:
         lock_limit=Setting(10.0, "default"),
         allow_lower=Setting(False, "default"),
         keep=Setting(None, "test"),
+        server_keys=Setting(False, "default"),
         session="benchmark",
     )
     runs = SessionRuns(settings, show, lambda folder, cache: ProcessEngine(folder, cache, show))

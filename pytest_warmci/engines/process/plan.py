@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pytest_warmci.engines.process.config import HttpCheck, ProcessConfig, ServiceConfig
 from pytest_warmci.engines.process.paths import Replacements
+from pytest_warmci.engines.process.secrets import secret_path
 from pytest_warmci.errors import EngineCannotSee, InputError
 from pytest_warmci.model import Address, ConfigMount, Healthcheck, Service, Stack
 
@@ -283,7 +284,7 @@ def _words(service: Service, own: ServiceConfig) -> tuple[str, ...]:
 
 def _mounts(stack: Stack, service: Service, around: Surroundings, scratch: Path) -> dict[str, str]:
     table = {
-        mount.target: str(around.folder / "secrets" / stack.secrets[mount.name].full_name)
+        mount.target: str(secret_path(around.folder, stack.secrets[mount.name]))
         for mount in service.secrets
     }
     table |= {

@@ -9,7 +9,7 @@ from pathlib import Path
 from pytest_warmci.clients.files import make_folder, write_text
 from pytest_warmci.errors import InputError
 from pytest_warmci.masking import blotted
-from pytest_warmci.model import Stack
+from pytest_warmci.model import RUN_SECRETS, Secret, Stack
 
 _ALPHABET = string.ascii_letters + string.digits
 
@@ -20,10 +20,9 @@ def provide_secrets(folder: Path, stack: Stack) -> None:
     Raises:
         InputError: A missing secret is marked as not to be generated.
     """
-    place = folder / "secrets"
-    make_folder(place)
+    make_folder(folder / "secrets")
     for secret in stack.secrets.values():
-        path = place / secret.full_name
+        path = secret_path(folder, secret)
         if path.exists():
             continue
         if not secret.generate:
@@ -34,6 +33,12 @@ def provide_secrets(folder: Path, stack: Stack) -> None:
             )
         value = "".join(secrets.choice(_ALPHABET) for _ in range(secret.length))
         write_text(path, value)
+
+
+def secret_path(folder: Path, secret: Secret) -> Path:
+    """Return the file of a secret: the one for this run only if there is one, else the kept one."""
+    own = folder / RUN_SECRETS / secret.name
+    return own if own.is_file() else folder / "secrets" / secret.full_name
 
 
 def read_secret(folder: Path, stack: Stack, name: str) -> str:
@@ -49,13 +54,14 @@ def read_secret(folder: Path, stack: Stack, name: str) -> str:
             where=stack.recipe,
             remedy=f"name one of: {', '.join(sorted(stack.secrets))}",
         )
-    return (folder / "secrets" / secret.full_name).read_text("utf-8").strip()
+    return secret_path(folder, secret).read_text("utf-8").strip()
 
 
 def secret_values(folder: Path) -> frozenset[str]:
     """Return the values of all secrets that an app has."""
-    place = folder / "secrets"
-    files = place.iterdir() if place.is_dir() else ()
+    files: list[Path] = []
+    for place in (folder / "secrets", folder / RUN_SECRETS):
+        files += place.iterdir() if place.is_dir() else ()
     return frozenset(path.read_text("utf-8", "replace").strip() for path in files)
 
 

@@ -1,0 +1,121 @@
+"""`warmci live`: the shared Keycloak that is kept running."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+from rich.text import Text
+
+from pytest_warmci.cli.options import json_option, state_option, state_setting, tests_option
+from pytest_warmci.cli.output import EXIT_NOT_POSSIBLE, console, emit, tell
+from pytest_warmci.model import FORMAT
+
+if TYPE_CHECKING:
+    from pytest_warmci.clients.locks import Holder
+    from pytest_warmci.runs.live_status import LiveStatus
+
+_LIMIT: Final = 600.0
+"""Seconds to wait for those who use it."""
+
+
+@click.group("live")
+def command() -> None:
+    """Look at the live-warm Keycloak, start it, stop it.
+
+    Recipes that say `requires: [keycloak]` share it. It is started by the first run that needs it and
+    stays up; its data stay when it is stopped.
+    """
+
+
+@command.command("status")
+@state_option
+@json_option
+@click.pass_context
+def status(context: click.Context, *, as_json: bool) -> None:
+    """Say whether it runs and works, since when, and who uses it.
+
+    Starts nothing. Ends with 75 when it runs and does not work.
+    """
+    from pytest_warmci.runs.live_status import look
+    from pytest_warmci.runs.recovering import keeper
+    from pytest_warmci.store.state import peek_state
+
+    state = peek_state(state_setting().value)
+    found = look(state, keeper(state, tell)) if state is not None else None
+    _show(found, as_json=as_json)
+    context.exit(EXIT_NOT_POSSIBLE if found is not None and found.condition == "broken" else 0)
+
+
+@command.command("start")
+@tests_option
+@state_option
+@json_option
+def start(*, tests: str | None, as_json: bool) -> None:
+    """Start it, and return when it works (a minute, the first time more).
+
+    Nothing happens when the right one runs already; another one is started anew after those who
+    use it have left.
+    """
+    from pytest_warmci.clients import interrupts
+    from pytest_warmci.engines.process.engine import ProcessEngine
+    from pytest_warmci.runs import live, live_keycloak
+    from pytest_warmci.runs.live_status import look
+    from pytest_warmci.runs.location import find_recipe
+    from pytest_warmci.store.state import open_state
+
+    folder = find_recipe(live_keycloak.KEYCLOAK, Path.cwd(), tests)
+    state = open_state(state_setting().value)
+    service = live_keycloak.open_service(
+        folder, state, lambda each, cache: ProcessEngine(each, cache, tell)
+    )
+    with interrupts.listening(lambda: "still starting the live-warm Keycloak"):
+        live.start(service, who=_who("start it"), limit=_LIMIT, progress=tell)
+    _show(look(state, service.engine), as_json=as_json)
+
+
+@command.command("stop")
+@state_option
+@json_option
+def stop(*, as_json: bool) -> None:
+    """Stop it, after those who use it have left. Its data stay."""
+    from pytest_warmci.clients import interrupts
+    from pytest_warmci.runs import live, live_keycloak
+    from pytest_warmci.runs.recovering import keeper
+    from pytest_warmci.store.state import peek_state
+
+    state = peek_state(state_setting().value)
+    stopped = False
+    if state is not None:
+        place = live_keycloak.LivePlace(state, keeper(state, tell))
+        with interrupts.listening(lambda: "still stopping the live-warm Keycloak"):
+            stopped = live.stop(place, who=_who("stop it"), limit=_LIMIT, progress=tell)
+    if as_json:
+        emit({"format": FORMAT, "stopped": stopped})
+    else:
+        click.echo("keycloak: stopped" if stopped else "keycloak: nothing to do, it does not run")
+
+
+def _who(why: str) -> Holder:
+    from pytest_warmci.clients.locks import Holder
+
+    return Holder(run="", mode="live", why=why)
+
+
+def _show(found: LiveStatus | None, *, as_json: bool) -> None:
+    if as_json:
+        known: dict[str, Any] = {"condition": "stopped"} if found is None else found.to_json()
+        emit({"format": FORMAT, "keycloak": known})
+        return
+    out = console()
+    if found is None or found.condition == "stopped":
+        out.print("keycloak: does not run; warmci live start starts it")
+        return
+    colour = "green" if found.condition == "works" else "red"
+    words = {"works": "works", "broken": "runs and does not work"}[found.condition]
+    out.print(Text("keycloak: ").append(words, style=colour).append(f" at {found.url}"))
+    out.print(Text(f"  {found.version} ({found.commit[:8]}), up since {found.started}"))
+    if found.why:
+        out.print(Text(f"  {found.why}"))
+    out.print(Text(f"  realms: {found.realms}, used by {found.used_by or 'nobody'}"))

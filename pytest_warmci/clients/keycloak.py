@@ -1,0 +1,281 @@
+"""A running Keycloak as its administrator sees it (the only owner of `keycloak`).
+
+No answer to a change is believed when it is an error: a request that timed out may still be at
+work, and a refused one may have been its own second copy. What is there now decides.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from keycloak import KeycloakAdmin, KeycloakOpenIDConnection
+from keycloak.exceptions import KeycloakError
+
+from pytest_warmci.clients.waiting import Look, WaitedTooLong, wait_until
+from pytest_warmci.errors import KeycloakTrouble
+
+if TYPE_CHECKING:
+    from pytest_warmci.clients.http import Response
+
+__all__ = ["Administrator", "BriefRealm", "KeycloakAdmin", "Refused", "token_of"]
+
+MASTER: Final = "master"
+TOKEN_KEY: Final = "warmci.token"  # noqa: S105 - the attribute's name
+"""The attribute of a realm that says whose it is; see `Administrator.create`."""
+
+_TIMEOUT: Final = 20
+"""Seconds for each request; a realm on a cold server takes 3 to 5."""
+
+_TRIES: Final = 3
+_STILL_AT_WORK: Final = 15.0
+"""Seconds in which what a request without an answer was to make may yet appear."""
+
+_NOTHING: Final = 0
+_MISSING: Final = 404
+_UNAUTHORISED: Final = 401
+
+
+@dataclass(frozen=True, slots=True)
+class BriefRealm:
+    """What the list of realms says of each one."""
+
+    name: str
+    enabled: bool
+
+
+class Refused(KeycloakTrouble):
+    """Keycloak answered a request with an error; `status` is its HTTP status (0: no answer)."""
+
+    def __init__(self, what: str, *, where: str, why: str, status: int) -> None:
+        super().__init__(
+            what,
+            where=where,
+            why=why,
+            remedy="warmci live status; its log says more: warmci logs keycloak",
+        )
+        self.status = status
+
+
+class Administrator:
+    """The administrator of one server. Not for several threads at once.
+
+    Args:
+        url: Base URL of the server, without a final slash.
+        username: Of the administrator, in realm `master`.
+        password: Theirs.
+        timeout: Seconds for each request.
+    """
+
+    def __init__(self, url: str, username: str, password: str, timeout: int = _TIMEOUT) -> None:
+        self.url = url
+        self._username = username
+        self._password = password
+        self._timeout = timeout
+        self._known: KeycloakOpenIDConnection | None = None
+
+    def realms(self) -> list[BriefRealm]:
+        """List all realms, briefly: the full list costs many times as much.
+
+        Raises:
+            KeycloakTrouble: Keycloak does not answer, or refuses.
+        """
+        # python-keycloak's get_realms() cannot ask for it.
+        found = self._send("get", "admin/realms", briefRepresentation="true").json()
+        return [BriefRealm(str(each["realm"]), bool(each.get("enabled"))) for each in found]
+
+    def find(self, name: str) -> dict[str, Any] | None:
+        """Return a realm, None when there is none of that name."""
+        try:
+            found: dict[str, Any] = self._send("get", _realm(name)).json()
+        except Refused as refused:
+            if refused.status == _MISSING:
+                return None
+            raise
+        return found
+
+    def create(self, form: Mapping[str, Any]) -> None:
+        """Make a realm with all that is in it.
+
+        Args:
+            form: From `realm_form`; its attribute TOKEN_KEY tells it from another one of that
+                name.
+
+        Raises:
+            KeycloakTrouble: It is not there; or one of that name is, and somebody else's.
+        """
+        name, token = str(form["realm"]), form["attributes"][TOKEN_KEY]
+
+        def is_there() -> bool:
+            found = self.find(name)
+            if found is None:
+                return False
+            if token_of(found) != token:
+                raise KeycloakTrouble(
+                    f"there is a realm {name} already, and it is not ours",
+                    where=self.url,
+                    remedy="warmci realms shows whose it is",
+                )
+            return True
+
+        self._change(lambda: self._send("post", "admin/realms", form), is_there)
+
+    def disable(self, name: str) -> None:
+        """Let nobody log in to a realm any more; one that is gone is fine."""
+        self._change(
+            lambda: self._send("put", _realm(name), {"enabled": False}),
+            lambda: not (self.find(name) or {}).get("enabled", False),
+        )
+
+    def delete(self, name: str) -> None:
+        """Delete a realm; one that is gone is fine.
+
+        Raises:
+            KeycloakTrouble: It is still there.
+        """
+        if name == MASTER:
+            raise KeycloakTrouble("realm master is never deleted", where=self.url)
+        self._change(lambda: self._send("delete", _realm(name)), lambda: self.find(name) is None)
+
+    def create_client(self, realm: str, form: Mapping[str, Any]) -> None:
+        """Make a client in a realm."""
+        self._create_in(realm, "clients", "clientId", form)
+
+    def create_user(self, realm: str, form: Mapping[str, Any]) -> None:
+        """Make a user in a realm."""
+        self._create_in(realm, "users", "username", form)
+
+    def bound(self, realm: str) -> KeycloakAdmin:
+        """Return python-keycloak's own object for one realm, for authors' tests."""
+        # user_realm_name: without it the administrator is looked for in that realm. max_retries:
+        # a retried POST would be sent twice, python-keycloak allows it for every verb.
+        return KeycloakAdmin(
+            server_url=self.url,
+            username=self._username,
+            password=self._password,
+            realm_name=realm,
+            user_realm_name=MASTER,
+            timeout=self._timeout,
+            max_retries=0,
+        )
+
+    def _create_in(self, realm: str, kind: str, key: str, form: Mapping[str, Any]) -> None:
+        def is_there() -> bool:
+            exact = {"exact": "true"} if kind == "users" else {}
+            query = {key: str(form[key]), **exact}
+            return bool(self._send("get", f"{_realm(realm)}/{kind}", None, **query).json())
+
+        def send() -> Response:
+            return self._send("post", f"{_realm(realm)}/{kind}", form)
+
+        # Whose it is cannot be told here, so only an answer that never came is looked into.
+        self._change(send, is_there, only_unanswered=True)
+
+    def _change(
+        self,
+        send: Callable[[], Response],
+        is_done: Callable[[], bool],
+        *,
+        only_unanswered: bool = False,
+    ) -> None:
+        """Send a change; after an error look whether it is done, and try again when it is not."""
+        for last in (False,) * (_TRIES - 1) + (True,):
+            try:
+                send()
+            except Refused as refused:
+                if only_unanswered and refused.status != _NOTHING:
+                    raise
+                patience = (
+                    _STILL_AT_WORK if refused.status == _NOTHING else random.uniform(0.1, 0.5)
+                )
+                if _came_true(is_done, patience):
+                    return
+                if last or not _may_pass(refused.status):
+                    raise
+            else:
+                return
+
+    def _send(
+        self, verb: str, path: str, body: Mapping[str, Any] | None = None, **query: str
+    ) -> Response:
+        try:
+            response = self._ask(verb, path, body, query)
+            if response.status_code == _UNAUTHORISED:
+                # The server was started anew, or put back: nothing was done, and a fresh login
+                # does what refreshing the old one cannot.
+                self._known = None
+                response = self._ask(verb, path, body, query)
+        except KeycloakError as error:
+            self._known = None
+            status = error.response_code or _NOTHING
+            raise Refused(
+                f"Keycloak {'does not answer' if status == _NOTHING else 'refuses us'}",
+                where=self.url,
+                why=f"{verb.upper()} {path}: {_said(error)}",
+                status=status,
+            ) from None
+        if response.ok:
+            return response
+        raise Refused(
+            f"Keycloak answered HTTP {response.status_code}",
+            where=self.url,
+            why=f"{verb.upper()} {path}: {' '.join(response.text[:300].split())}",
+            status=response.status_code,
+        )
+
+    def _ask(
+        self, verb: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]
+    ) -> Response:
+        if self._known is None:
+            self._known = KeycloakOpenIDConnection(
+                server_url=self.url,
+                username=self._username,
+                password=self._password,
+                realm_name=MASTER,
+                user_realm_name=MASTER,
+                timeout=self._timeout,
+                max_retries=0,
+            )
+        send = getattr(self._known, f"raw_{verb}")
+        answer: Response = (
+            send(path, **query)
+            if body is None and verb != "post"
+            else send(path, data=json.dumps(body), **query)
+        )
+        return answer
+
+
+def token_of(realm: Mapping[str, Any]) -> str:
+    """Return the token that a realm carries; empty when it has none."""
+    return str((realm.get("attributes") or {}).get(TOKEN_KEY, ""))
+
+
+def _realm(name: str) -> str:
+    return f"admin/realms/{quote(name, safe='')}"
+
+
+def _said(error: KeycloakError) -> str:
+    cause = error.__cause__ or error.__context__
+    text = str(cause or error.error_message)
+    return " ".join(text[:300].split())
+
+
+def _may_pass(status: int) -> bool:
+    """Tell whether trying again may help: no answer, a conflict, a deadlock, a busy server."""
+    return status in (_NOTHING, 400, 409, 429) or status >= 500
+
+
+def _came_true(is_done: Callable[[], bool], patience: float) -> bool:
+    def look() -> Look:
+        done = is_done()
+        return Look(done, "done" if done else "not done")
+
+    try:
+        wait_until(look, timeout=patience, every=0.2)
+    except WaitedTooLong:
+        return False
+    return True

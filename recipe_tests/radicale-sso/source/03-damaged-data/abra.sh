@@ -1,0 +1,4 @@
+#!/bin/bash
+# Raise a version whenever its file changes: Swarm never changes a config in place.
+export APP_CONFIG_VERSION=v1
+export APP_ENTRYPOINT_VERSION=v2
