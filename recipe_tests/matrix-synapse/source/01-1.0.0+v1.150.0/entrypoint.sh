@@ -16,6 +16,7 @@ listeners:
     x_forwarded: true
     resources:
       - names: [client]
+rc_message: {per_second: $MESSAGES_PER_SECOND, burst_count: $MESSAGES_AT_ONCE}
 rc_login:
   address: {per_second: $LOGINS_PER_SECOND, burst_count: $LOGINS_AT_ONCE}
   account: {per_second: $LOGINS_PER_SECOND, burst_count: $LOGINS_AT_ONCE}
@@ -46,4 +47,5 @@ fi
 chown 991:991 /data
 
 [ -s /data/signing.key ] || /start.py "$@" --generate-keys
+gosu 991:991 python /backup &
 exec /start.py "$@"
