@@ -87,12 +87,6 @@ def ben(app: App, sso: Sso, login_token: Callable[[RealmUser], str]) -> Iterator
         yield person
 
 
-@pytest.fixture(scope="session")
-def kept_sessions() -> list[dict[str, str]]:
-    """Headers of whoever logged in before the upgrade; it outlives it, as it asks for no app."""
-    return []
-
-
 @pytest.fixture
 def room(ana: Person) -> Iterator[str]:
     """A new room of Ana's, as part of a path; she leaves it in the end."""
