@@ -9,14 +9,14 @@ from pytest_warmci.recipes.history import history_ids
 SOURCE = Path(__file__).parents[2] / "recipe_tests" / "matrix-synapse" / "source"
 
 IDS = {
-    "01-1.0.0+v1.150.0": "77825963f487a6d3c41e5d231557550a0eeed392",
-    "02-upgrade": "36931e8315e730160564707e458bea9504b9ffff",
-    "03-fails-at-once": "857ed10797386292aa08769ccb202142404fb8aa",
-    "04-fails-late": "1d9101b628380b73d7e15c2e8adad9291819b75f",
-    "05-damaged-data": "e5d3f1152c278c45fb39c24d34682c6faae02ef1",
-    "06-wal-lost": "6c3f569f6c3dd9d2b15c99837c9f63be2ca4de41",
-    "07-renamed-provider": "cff7db9985da05adce6b4bfe612772e6422acae2",
-    "08-no-change": "29ae11b4b1b3717bc38a7374aa61fc088bc933d1",
+    "01-1.0.0+v1.150.0": "2eaf221b3cf77c2f002dbcb9f4bb9449a02e902d",
+    "02-upgrade": "45cff9b58466220847f1d7b69fa9764cc8dd2108",
+    "03-fails-at-once": "dbd31447004914987a76013168699bcc8bfdbf34",
+    "04-fails-late": "c2fef39be29a07addecb57cc77c776f12c9b1981",
+    "05-damaged-data": "b37b0ef94d3ae19ec44e81a5aca687d9408f2a5b",
+    "06-wal-lost": "bb1d8081781880c562510da17e055bd7d744ef49",
+    "07-renamed-provider": "89bbf742037bad2035556de071a11790d1b91e57",
+    "08-no-change": "fca6195dcc07002e212633c4786265b813b20eb6",
 }
 
 
