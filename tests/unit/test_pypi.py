@@ -39,6 +39,13 @@ def test_the_pinned_versions_are_fetched(house: Path, tmp_path: Path) -> None:
     assert ["server"] == [path.name for path in (tmp_path / "cache").iterdir()]
 
 
+def test_a_tag_may_begin_with_a_v(house: Path, tmp_path: Path) -> None:
+    """As those of many images do; the version is the same."""
+    pypi.fetch("server==v1.0", {"some-lib": "2.0"}, tmp_path / "server")
+
+    assert (tmp_path / "server" / "server-1.0-py3-none-any.whl").is_file()
+
+
 def test_what_is_not_pinned_is_named(house: Path, tmp_path: Path) -> None:
     """All of it at once, as the lines that are missing; nothing stays."""
     with pytest.raises(InputError) as caught:
