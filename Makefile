@@ -14,7 +14,7 @@ BIN := .venv/bin
 STAMP := .venv/installed
 STEP := @printf '%(%H:%M:%S)T  %s\n' -1
 EVIDENCE ?= evidence.json
-# What needs servers, one at a time; the rest runs two at a time.
+# What needs servers. Tests that share a server, or a file, stay on one worker.
 REAL := tests/benchmarks tests/contract tests/e2e tests/faults
 # All but the benchmarks.
 NIGHTLY := tests/unit tests/plugin tests/contract tests/e2e tests/faults
@@ -44,14 +44,14 @@ test: lint types ## what CI runs: check, the main paths on real servers, a sampl
 	$(STEP) "test: tier check"
 	@$(BIN)/pytest --tier check -n 2 $(PYTEST_FLAGS)
 	$(STEP) "test: tier test, on real servers"
-	@$(BIN)/pytest --tier test --durations=15 $(REAL) $(PYTEST_FLAGS)
+	@$(BIN)/pytest --tier test -n 2 --dist loadgroup --durations=15 $(REAL) $(PYTEST_FLAGS)
 
 .PHONY: nightly
 nightly: lint types ## everything, benchmarks too; writes evidence.json
 	$(STEP) "test: tier nightly"
-	@# The benchmarks alone on the machine; the rest two at a time, also when something failed.
+	@# The benchmarks alone on the machine; the rest on two workers, also when something failed.
 	@code=0; \
-	$(BIN)/pytest --tier nightly -n 2 --dist loadfile --evidence $(EVIDENCE) --durations=30 \
+	$(BIN)/pytest --tier nightly -n 2 --dist loadgroup --evidence $(EVIDENCE) --durations=30 \
 	    $(NIGHTLY) $(PYTEST_FLAGS) || code=$$?; \
 	$(BIN)/pytest --tier nightly --evidence-after $(EVIDENCE) --evidence $(EVIDENCE) \
 	    tests/benchmarks $(PYTEST_FLAGS) || code=$$?; \

@@ -31,6 +31,7 @@ from pytest_warmci.store.state import StateDirectory, open_state
 ROOT = Path(__file__).parents[2]
 KEYCLOAK = ROOT / "recipe_tests" / "keycloak"
 RADICALE = ROOT / "recipe_tests" / "radicale"
+SYNAPSE = ROOT / "recipe_tests" / "matrix-synapse"
 RADICALE_SSO = ROOT / "recipe_tests" / "radicale-sso"
 BASE, SEEDED, HEAD = "26.5.6", "26.6.4", "26.7.3"
 LIMIT = 800.0
