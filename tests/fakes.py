@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 import pytest
 
 from pytest_warmci.clients import files, git, locks, ports, waiting
-from pytest_warmci.engines.process import keys
+from pytest_warmci.engines.process import keys, secrets
 from pytest_warmci.errors import EngineUnavailable, InputError, NotEvaluated, RecipeFailed
 from pytest_warmci.model import RunningService, Stack
 from pytest_warmci.protocols import AppPlace
@@ -78,7 +78,7 @@ class FakeEngine:
 
     name = "process"
 
-    servers: ClassVar[dict[Path, _Server]] = {}
+    servers: ClassVar[dict[Path, Any]] = {}
     """What runs in this process, by the app's folder; a test that ends has none."""
 
     def __init__(self, calls: Path, trouble: Mapping[str, Trouble] | None = None) -> None:
@@ -119,7 +119,7 @@ class FakeEngine:
             raise EngineUnavailable("the engine does not answer", where=app.domain)
         self._stop(app)
         for secret in stack.secrets.values():
-            place = app.folder / "secrets" / secret.full_name
+            place = secrets.secret_path(app.folder, secret)
             place.parent.mkdir(mode=0o700, exist_ok=True)
             if not place.exists():
                 place.write_text(os.urandom(8).hex())
@@ -132,9 +132,8 @@ class FakeEngine:
         with log.open("a") as stream:
             stream.write(f"{image_version(stack)} starts with password {password}\n")
         self._write_running(app, stack, restarted=0)
-        server = _Server(self._port(app), database, password, self._must)
-        server.serves = "fails-late" not in behaviour(stack)
-        self.servers[app.folder] = server
+        serves = "fails-late" not in behaviour(stack)
+        self.servers[app.folder] = self.serve(self._port(app), database, password, serves)
         self._asked.discard(app.folder)
 
     def wait_converged(self, app: AppPlace, stack: Stack, timeout: float) -> None:
@@ -211,12 +210,16 @@ class FakeEngine:
     def secret(self, app: AppPlace, stack: Stack, name: str) -> str:
         if name not in stack.secrets:
             raise InputError(f"there is no secret '{name}'")
-        return (app.folder / "secrets" / stack.secrets[name].full_name).read_text()
+        return secrets.secret_path(app.folder, stack.secrets[name]).read_text()
 
     def secret_values(self, app: AppPlace) -> Collection[str]:
-        return {path.read_text() for path in (app.folder / "secrets").glob("*")}
+        return secrets.secret_values(app.folder)
 
     # -- inside ------------------------------------------------------------------------------
+
+    def serve(self, port: int, database: Path, password: str, serves: bool) -> Any:
+        """Begin to serve an app; what is returned has `stop`."""
+        return _Server(port, database, password, serves, self._must)
 
     def _port(self, app: AppPlace) -> int:
         place = app.folder / "address.json"
@@ -326,12 +329,17 @@ class _Server:
     """One app: `/health`, `/rows` (GET), `/rows/<name>` (PUT, with the header X-Password)."""
 
     def __init__(
-        self, port: int, database: Path, password: str, must: Callable[[bool, str], None]
+        self,
+        port: int,
+        database: Path,
+        password: str,
+        serves: bool,
+        must: Callable[[bool, str], None],
     ) -> None:
         self._must = must
         self.database = database
         self.password = password
-        self.serves = True
+        self.serves = serves
         self._content = database.read_text()
         app = self
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Final
@@ -96,10 +97,13 @@ def look(service: LiveService) -> LiveKeycloak | None:
         stack = place.deployed_stack()
         if record.fingerprint != fingerprint(service, stack):
             return None
+        instances = instances_of(service.engine.running(place))
+        if not instances:
+            return None
         service.engine.prove(place, stack)
-        found = LiveKeycloak(service, record, instances_of(service.engine.running(place)))
+        found = LiveKeycloak(service, record, instances)
         _probe(found)
-    except (NotEvaluated, RecipeFailed, InputError):
+    except (NotEvaluated, RecipeFailed, InputError, OSError):
         return None
     return found
 
@@ -159,7 +163,15 @@ def running(service: LivePlace) -> LiveKeycloak | None:
     if not instances:
         return None
     found = LiveKeycloak(service, record, instances)
-    _probe(found)
+    try:
+        _probe(found)
+    except (InputError, OSError) as error:
+        raise KeycloakTrouble(
+            "nobody can log in to the live-warm Keycloak as its administrator",
+            where=record.domain,
+            why=str(error),
+            remedy="warmci live stop, then run again",
+        ) from error
     return found
 
 
@@ -215,13 +227,14 @@ def _start(service: LiveService) -> LiveKeycloak:
         found = LiveKeycloak(service, record, instances_of(engine.running(place)))
         found.keys.prepare(_STOCK)
         _warm(found)
+        # First: once it is on record it may be used, and what is used is never begun anew.
+        journal.end()
         write_live(service.folder, record)
     except BaseException:
         # Nobody would know of it; the journal says how far it came.
         with interrupts.shielded():
             take_down(engine, place, service.enrolment)
         raise
-    journal.end()
     return found
 
 
@@ -259,7 +272,8 @@ def _warm(found: LiveKeycloak) -> None:
     from pytest_warmci.runs.realms import Realms
 
     with owner(found.service.state, KEYCLOAK, "warm Keycloak up") as run:
-        realms = Realms(found, run)
+        # Nobody is to wait for room: only who is attached can remove what takes it.
+        realms = Realms(found, run, cap=sys.maxsize)
         realm = realms.check_out("warm-up", users=("ana",))
         realm.token(realm.users["ana"])
         realms.check_in(realm)

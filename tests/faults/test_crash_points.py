@@ -20,7 +20,7 @@ from pytest_warmci.store import snapshots
 from tests import crash, ghost
 from tests.fakes import hurry
 from tests.faults.aftermath import unfinished
-from tests.unit.conftest import Haunt
+from tests.unit.haunts import Haunt
 
 KILL, CUT, TORN = None, 0, 1
 """A kill; a power cut that takes all that is not durable; one that takes some of it."""

@@ -13,7 +13,7 @@ from pytest_warmci.runs.reap import reap_apps
 from pytest_warmci.store.journal import Journal
 from tests import ghost
 from tests.fakes import FakeEngine, stop_all
-from tests.unit.conftest import Haunt
+from tests.unit.haunts import Haunt
 
 
 def test_each_stage_has_an_app_of_its_own(fresh: Haunt) -> None:

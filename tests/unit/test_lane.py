@@ -24,7 +24,7 @@ from pytest_warmci.runs.lane import Blocked
 from pytest_warmci.store.results import read_result
 from tests import ghost
 from tests.fakes import FakeEngine
-from tests.unit.conftest import Haunt
+from tests.unit.haunts import Haunt
 
 
 def test_every_step_is_done_once(haunt: Haunt) -> None:

@@ -19,7 +19,7 @@ from pytest_warmci.store.alerts import open_alerts
 from pytest_warmci.store.registry import RegistryWriter
 from tests import ghost
 from tests.fakes import stop_all
-from tests.unit.conftest import Haunt
+from tests.unit.haunts import Haunt
 
 
 class Killed(BaseException):

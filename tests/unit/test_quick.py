@@ -15,7 +15,7 @@ from pytest_warmci.runs.quick import QuickTrack
 from pytest_warmci.store import registry, snapshots
 from tests import ghost
 from tests.fakes import FakeEngine
-from tests.unit.conftest import Haunt
+from tests.unit.haunts import Haunt
 from tests.unit.test_promote import Death, Killed, recovered
 
 

@@ -14,7 +14,7 @@ from pytest_warmci.store import snapshots
 from pytest_warmci.store.alerts import open_alerts
 from pytest_warmci.store.journal import Journal
 from tests import ghost
-from tests.unit.conftest import Haunt
+from tests.unit.haunts import Haunt
 
 
 def again(haunt: Haunt) -> list[str]:

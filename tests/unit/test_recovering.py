@@ -18,7 +18,7 @@ from pytest_warmci.runs.reap import Reaped, reap
 from pytest_warmci.runs.recovering import Recovered, recover_all, recover_session
 from pytest_warmci.store.journal import Journal
 from pytest_warmci.store.kept import KeptApp, read_kept, write_kept
-from tests.unit.conftest import Haunt
+from tests.unit.haunts import Haunt
 
 WHO = Holder("live00", "quick", "test")
 
