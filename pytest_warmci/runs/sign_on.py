@@ -232,7 +232,12 @@ class SignOn:
             dead runs had left.
         """
         failed, self.notes = self.notes, []
-        if self._realms is not None:
+        trouble = self.trouble()
+        if trouble is not None:
+            # Each request would wait for its limit; whoever reaps goes by our lease.
+            left = ", ".join(self.alive())
+            failed.append(trouble.summary + (f"; its realms are left: {left}" if left else ""))
+        elif self._realms is not None:
             for realm in [*self._open]:
                 try:
                     self.check_in(realm)
