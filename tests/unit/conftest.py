@@ -15,6 +15,7 @@ from tests import ghost, sso_ghost
 from tests.fakes import broken_rules, hurry, stop_all
 from tests.unit.haunts import Haunt, SsoHaunt, cheap_pair
 from tests.unit.live_fakes import FakeLive, alive, fake_live
+from tests.unit.signing import Signing, signing_for
 
 
 @pytest.fixture(scope="session")
@@ -98,3 +99,9 @@ def bare(sso: SsoHaunt) -> SsoHaunt:
     shutil.rmtree(sso.live_place.place.folder)
     shutil.rmtree(sso.live_place.folder)
     return sso
+
+
+@pytest.fixture
+def signing(live: FakeLive, run: RealmOwner, monkeypatch: pytest.MonkeyPatch) -> Signing:
+    """The sign-on of that run."""
+    return signing_for(live, run, monkeypatch)
