@@ -29,8 +29,12 @@ def drive_and_die(sso: SsoHaunt, number: int, mode: Any, head: str) -> bool:
     return death.dead
 
 
-@pytest.mark.parametrize(("mode", "head"), [("quick", "HEAD"), ("cold", "published")])
-def test_a_death_at_any_write_leaves_nothing_for_good(sso: SsoHaunt, mode: Any, head: str) -> None:
+@pytest.mark.parametrize(
+    ("mode", "head", "every"), [("quick", "HEAD", 7), ("cold", "published", 19)]
+)
+def test_a_death_at_any_write_leaves_nothing_for_good(
+    sso: SsoHaunt, mode: Any, head: str, every: int
+) -> None:
     """No realm that nobody knows of, and no app that is wired to one that is gone."""
     sso.start_keycloak()
     number = 1
