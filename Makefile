@@ -44,14 +44,14 @@ test: lint types ## what CI runs: check, the main paths on real servers, a sampl
 	$(STEP) "test: tier check"
 	@$(BIN)/pytest --tier check -n 2 $(PYTEST_FLAGS)
 	$(STEP) "test: tier test, on real servers"
-	@$(BIN)/pytest --tier test -n 2 --dist loadgroup --durations=15 $(REAL) $(PYTEST_FLAGS)
+	@$(BIN)/pytest --tier test -n 2 --dist loadfile --durations=15 $(REAL) $(PYTEST_FLAGS)
 
 .PHONY: nightly
 nightly: lint types ## everything, benchmarks too; writes evidence.json
 	$(STEP) "test: tier nightly"
 	@# The benchmarks alone on the machine; the rest on two workers, also when something failed.
 	@code=0; \
-	$(BIN)/pytest --tier nightly -n 2 --dist loadgroup --evidence $(EVIDENCE) --durations=30 \
+	$(BIN)/pytest --tier nightly -n 2 --dist loadfile --evidence $(EVIDENCE) --durations=30 \
 	    $(NIGHTLY) $(PYTEST_FLAGS) || code=$$?; \
 	$(BIN)/pytest --tier nightly --evidence-after $(EVIDENCE) --evidence $(EVIDENCE) \
 	    tests/benchmarks $(PYTEST_FLAGS) || code=$$?; \

@@ -13,12 +13,9 @@ from typing import Any
 import pytest
 
 from tests import evidence
-from tests.tiers import UNMARKED_COST_S, Candidate, Tier, choose, folder_of, is_real
+from tests.tiers import UNMARKED_COST_S, Candidate, Tier, choose, folder_of, group_of, is_real
 
 pytest_plugins = ["pytester", "tests.seeded"]
-
-GROUPS = {"sso": "signed_on", "keycloak": "seeded"}
-"""Groups for `-n 2 --dist loadgroup`, by the fixture that takes a minute or more to set up."""
 
 UNIT_LIMIT_S = 30
 PLUGIN_LIMIT_S = 90
@@ -69,18 +66,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.real)
         if folder == "benchmarks":
             item.add_marker(pytest.mark.nightly)
-        item.add_marker(pytest.mark.xdist_group(group_of(item)))
         if folder and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(limits.get(folder, REAL_LIMIT_S)))
 
 
-def group_of(item: pytest.Item) -> str:
-    """Name what is to run on one worker: tests that share dear fixtures, else those of a file."""
-    names = set(getattr(item, "fixturenames", ()))
-    for group, fixture in GROUPS.items():
-        if fixture in names:
-            return group
-    return item.nodeid.partition("::")[0]
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Let `--dist loadfile` keep together what shares a server, too."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByServer(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid)
+
+    return ByServer(config, log)
 
 
 class TierOfWorker:
@@ -99,7 +100,7 @@ class TierOfWorker:
         chosen = choose(self.tier, map(_candidate, items), self.config.option.tier_seed)
         dropped = [item for item in items if item.nodeid not in chosen]
         if dropped:
-            self.left_out = [evidence.plain_id(item.nodeid) for item in dropped]
+            self.left_out = [item.nodeid for item in dropped]
             self.config.hook.pytest_deselected(items=dropped)
             items[:] = [item for item in items if item.nodeid in chosen]
 
@@ -176,7 +177,7 @@ class TierOfSession(TierOfWorker):
 def _candidate(item: pytest.Item) -> Candidate:
     cost = item.get_closest_marker("cost")
     return Candidate(
-        id=evidence.plain_id(item.nodeid),
+        id=item.nodeid,
         real=is_real(item.nodeid),
         core=item.get_closest_marker("core") is not None,
         nightly=item.get_closest_marker("nightly") is not None,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -53,8 +52,7 @@ class Record:
 
     def add(self, report: pytest.TestReport) -> None:
         """Take in one report."""
-        name = plain_id(report.nodeid)
-        self.outcomes.setdefault(name, Outcome(name)).add(report)
+        self.outcomes.setdefault(report.nodeid, Outcome(report.nodeid)).add(report)
 
     def join(self, earlier: Path, root: Path) -> None:
         """Take in what an earlier session on the same source has proved.
@@ -97,11 +95,6 @@ class Record:
         unfinished = path.with_name(f".{path.name}.{os.getpid()}")
         unfinished.write_text(json.dumps(evidence, indent=2) + "\n", encoding="utf-8")
         unfinished.replace(path)
-
-
-def plain_id(node_id: str) -> str:
-    """Return a test's id without the group that xdist appends to it under `--dist loadgroup`."""
-    return re.sub(r"@(?:[a-z]+|tests/[\w/]+\.py)$", "", node_id)
 
 
 def skip_reason(report: pytest.TestReport | pytest.CollectReport) -> str:

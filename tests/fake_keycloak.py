@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import secrets
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
@@ -304,11 +305,23 @@ class Server:
             def log_message(self, *_: object) -> None:
                 pass
 
+        connections: set[socket.socket] = set()
+
         class Quiet(ThreadingHTTPServer):
             daemon_threads = True
 
+            def process_request(self, request: Any, client_address: Any) -> None:
+                connections.add(request)
+                super().process_request(request, client_address)
+
+            def shutdown_request(self, request: Any) -> None:
+                connections.discard(request)
+                super().shutdown_request(request)
+
             def handle_error(self, *_: object) -> None:
                 """Say nothing of clients that have given up."""
+
+        self._connections = connections
 
         self._http = Quiet(("127.0.0.1", port), Handler)
         self.keycloak.url = f"http://127.0.0.1:{self._http.server_address[1]}"
@@ -318,11 +331,14 @@ class Server:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop listening, and let go who still waits."""
+        """Stop listening, and close every connection, as the end of a process does."""
         self.keycloak.closing.set()
         self._http.shutdown()
         self._thread.join()
         self._http.server_close()
+        for each in list(self._connections):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager

@@ -16,6 +16,18 @@ from enum import StrEnum
 REAL_FOLDERS = frozenset({"benchmarks", "contract", "e2e", "faults"})
 """Folders of `tests/` whose tests run real servers."""
 
+SHARED_SERVERS = {
+    "keycloak": ("test_baseline", "test_cold", "test_killed_keycloak", "test_login", "test_quick"),
+    "live-warm keycloak": (
+        "test_keycloak_trouble",
+        "test_realm_crowd",
+        "test_sso",
+        "test_synapse",
+    ),
+}
+"""Files of the real folders that share a dear fixture (`seeded`, `signed_on`): on several workers
+each of these would set it up for itself, which takes minutes."""
+
 SAMPLE_BUDGET_S = 240.0
 UNMARKED_COST_S = 30.0
 """What a real test without `@pytest.mark.cost` is taken to cost."""
@@ -49,6 +61,16 @@ def folder_of(test_id: str) -> str:
 def is_real(test_id: str) -> bool:
     """Tell whether a test id lies in one of the real folders."""
     return folder_of(test_id) in REAL_FOLDERS
+
+
+def group_of(test_id: str) -> str:
+    """Name what has to run on one worker: the files that share a server, else the file."""
+    file = test_id.partition("::")[0]
+    stem = file.rpartition("/")[2].removesuffix(".py")
+    for group, files in SHARED_SERVERS.items():
+        if is_real(test_id) and stem in files:
+            return group
+    return file
 
 
 def choose(tier: Tier, candidates: Iterable[Candidate], seed: str) -> frozenset[str]:

@@ -82,6 +82,13 @@ class _Sso(yamlfile.Strict):
     env: dict[_Variable, str]
     secrets: dict[_SecretName, str] = pydantic.Field(default_factory=dict)
 
+    @pydantic.field_validator("users")
+    @classmethod
+    def _different(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < len(names):
+            raise ValueError("the same name is listed twice")
+        return names
+
     @pydantic.field_validator("identity", "env", "secrets")
     @classmethod
     def _known(cls, value: str | dict[str, str], info: pydantic.ValidationInfo) -> object:

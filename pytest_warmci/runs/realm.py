@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -84,24 +83,29 @@ class Realm:
 
     def client(self, client_id: str, **representation: Any) -> RealmClient:
         """Make a client: confidential, for every flow; more as in a ClientRepresentation."""
-        client = new_client(client_id, public=bool(representation.get("publicClient")))
-        self._made.append(client.secret)
-        self.live.administrator.create_client(self.name, client_form(client, more=representation))
-        return client
+        drawn = new_client(client_id, public=bool(representation.get("publicClient")))
+        form = client_form(drawn, more=representation)
+        secret = "" if form["publicClient"] else str(form.get("secret") or "")
+        self._made.append(secret)
+        self.live.administrator.create_client(self.name, form)
+        return RealmClient(str(form["clientId"]), secret)
 
     def user(self, username: str, **representation: Any) -> RealmUser:
         """Make a user who can log in at once; more as in a UserRepresentation."""
-        user = new_user(username)
-        said = {"email": "email", "firstName": "first_name", "lastName": "last_name"}
-        given = {
-            field: str(representation[name])
-            for name, field in said.items()
-            if name in representation
-        }
-        user = replace(user, **given)
-        self._made.append(user.password)
-        self.live.administrator.create_user(self.name, user_form(user, representation))
-        self.users[username] = user
+        form = user_form(new_user(username), representation)
+        passwords = [
+            str(each["value"]) for each in form["credentials"] if each.get("type") == "password"
+        ]
+        self._made += passwords
+        user = RealmUser(
+            username=str(form["username"]),
+            password=passwords[0] if passwords else "",
+            email=str(form["email"]),
+            first_name=str(form["firstName"]),
+            last_name=str(form["lastName"]),
+        )
+        self.live.administrator.create_user(self.name, form)
+        self.users[user.username] = user
         return user
 
     def token(

@@ -10,11 +10,12 @@ from typing import Any
 
 from pytest_warmci.clients.locks import Holder, hold
 from pytest_warmci.clients.machine import utc_exact
-from pytest_warmci.errors import NotEvaluated, RecipeFailed
+from pytest_warmci.errors import InputError, NotEvaluated, RecipeFailed
 from pytest_warmci.masking import blotted
-from pytest_warmci.model import Revision
+from pytest_warmci.model import Revision, SsoSpec, Stack
 from pytest_warmci.naming import canonical_domain
 from pytest_warmci.protocols import Engine, Progress
+from pytest_warmci.recipes.enrolment import RECIPE_FILE
 from pytest_warmci.runs.deploying import Deployed
 from pytest_warmci.runs.handle import without_secrets
 from pytest_warmci.runs.login_module import LoginModule
@@ -130,9 +131,30 @@ class Run:
         Raises:
             NotEvaluated: It cannot be had.
             RecipeFailed: It cannot be built.
+            InputError: sso.secrets names what head has not.
         """
         sso = self.plan.enrolment.sso
-        self.engine.prepare(sample_stack(self.plan.source, self.recipe, revision, domain, sso))
+        stack = sample_stack(self.plan.source, self.recipe, revision, domain, sso)
+        if sso is not None and revision == self.plan.head:
+            self._check_secrets(sso, stack)
+        self.engine.prepare(stack)
+
+    def _check_secrets(self, sso: SsoSpec, stack: Stack) -> None:
+        """See that head has each secret that its app is to be given.
+
+        A base may not: then it had another single sign-on, or none.
+
+        Raises:
+            InputError: It has not: its app would have another one, and nobody would know why.
+        """
+        unknown = [name for name in sso.secrets if name not in stack.secrets]
+        if unknown:
+            raise InputError(
+                f"there is no secret '{unknown[0]}' in the compose file of {stack.revision}",
+                where=str(self.plan.enrolment.folder / RECIPE_FILE),
+                why="sso.secrets gives it a value",
+                remedy=f"name one of: {', '.join(sorted(stack.secrets)) or 'none'}",
+            )
 
     @property
     def wired(self) -> Wiring | None:

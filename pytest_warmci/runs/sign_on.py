@@ -15,6 +15,7 @@ from pytest_warmci.clients.locks import Holder
 from pytest_warmci.clients.realm_form import new_client
 from pytest_warmci.errors import InputError, KeycloakTrouble, RecipeFailed, WarmciError
 from pytest_warmci.model import SsoSpec
+from pytest_warmci.naming import realm_name, realm_run
 from pytest_warmci.protocols import Engine, Progress
 from pytest_warmci.runs import wiring
 from pytest_warmci.runs.live import attached
@@ -28,7 +29,6 @@ from pytest_warmci.runs.reap_realms import MOST_AT_START, reap_realms
 from pytest_warmci.runs.wiring import Wiring
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,29}")
-_LIKE_A_RUN: Final = re.compile(r"(?:^|-)[0-9a-f]{6}(?:-|$)")
 
 
 class SignOn:
@@ -77,11 +77,7 @@ class SignOn:
                     self._service(), who=self._who, limit=self._limit, progress=self._progress
                 )
             )
-            self.notes += [
-                str(each)
-                for each in reap_realms(self._live, most=MOST_AT_START)
-                if each.outcome != "kept"
-            ]
+            self.notes += _reap(self._live)
         return self._live
 
     @property
@@ -106,13 +102,19 @@ class SignOn:
         Raises:
             InputError: It is no such name.
         """
-        if name and (not _NAME.fullmatch(name) or _LIKE_A_RUN.search(name)):
+        if name and not _NAME.fullmatch(name):
             raise InputError(
                 f"{name!r} cannot name a realm",
-                remedy="use at most 30 of a-z, 0-9 and -, beginning with a letter; and no word of"
-                " six hex digits, which would be taken for a run's id",
+                remedy="use at most 30 of a-z, 0-9 and -, beginning with a letter",
             )
-        realm = self.realms.check_out(self._suffix(name))
+        suffix = self._suffix(name)
+        if realm_run(realm_name(self._owner.recipe, self._owner.id, suffix)) != self._owner.id:
+            raise InputError(
+                f"{name!r} cannot name a realm",
+                why="nobody could tell by the realm's name whose it is",
+                remedy="no part of it may be six of 0-9 and a-f, like the id of a run",
+            )
+        realm = self.realms.check_out(suffix)
         self._open.append(realm)
         return realm
 
@@ -225,30 +227,52 @@ class SignOn:
     def release(self) -> list[str]:
         """Check in and delete every realm of the run, and give up the hold on Keycloak.
 
-        The next use attaches anew.
+        The next use attaches anew. Trouble is told, and keeps nobody from the hold.
 
         Returns:
             What is worth telling, one sentence each: what could not be deleted, and what was that
             dead runs had left.
         """
         failed, self.notes = self.notes, []
-        trouble = self.trouble()
-        if trouble is not None:
-            # Each request would wait for its limit; whoever reaps goes by our lease.
-            left = ", ".join(self.alive())
-            failed.append(trouble.summary + (f"; its realms are left: {left}" if left else ""))
-        elif self._realms is not None:
-            for realm in [*self._open]:
-                try:
-                    self.check_in(realm)
-                except WarmciError as error:
-                    failed.append(f"realm {realm.name} was not disabled: {error.summary}")
-            failed += self._realms.delete_due()
-        self._live = self._realms = None
-        self._held.close()
+        try:
+            trouble = self.trouble()
+            if trouble is not None:
+                # Each request would wait for its limit; whoever reaps goes by our lease.
+                left = ", ".join(self.alive())
+                failed.append(trouble.summary + (f"; its realms are left: {left}" if left else ""))
+            else:
+                failed += self._give_back()
+        except (WarmciError, OSError) as error:
+            failed.append(f"realms were not deleted: {_why(error)}")
+        finally:
+            self._live = self._realms = self.wired = None
+            self._held.close()
         return failed
+
+    def _give_back(self) -> list[str]:
+        """Check in and delete every realm; return what could not be, one sentence each."""
+        failed: list[str] = []
+        for realm in [*self._open]:
+            try:
+                self.check_in(realm)
+            except (WarmciError, OSError) as error:
+                failed.append(f"realm {realm.name} was not disabled: {_why(error)}")
+        return failed + ([] if self._realms is None else self._realms.delete_due())
 
     def _suffix(self, name: str) -> str:
         self._made += 1
         count = "" if self._made == 1 else str(self._made)
         return "-".join(filter(None, [name, count]))
+
+
+def _reap(live: LiveKeycloak) -> list[str]:
+    """Remove some of what dead runs left; what is in the way keeps nobody from working."""
+    try:
+        reaped = reap_realms(live, most=MOST_AT_START)
+    except (WarmciError, OSError) as error:
+        return [f"dead runs' realms were not reaped: {_why(error)}"]
+    return [str(each) for each in reaped if each.outcome != "kept"]
+
+
+def _why(error: WarmciError | OSError) -> str:
+    return error.summary if isinstance(error, WarmciError) else str(error)

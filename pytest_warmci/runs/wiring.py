@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from pytest_warmci.model import RealmClient, RealmUser, SsoSpec
 from pytest_warmci.naming import live_domain
 from pytest_warmci.runs.realm import Realm
 
-_SAMPLE = "http://localhost"
+_SAMPLE: Final = "http://localhost"
+_PLACE: Final = re.compile(r"\{([^{}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +49,10 @@ def places(realm: Realm, client: RealmClient, url: str, domain: str) -> dict[str
 
 def fill(texts: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
     """Return `texts` with every `{name}` of `values` in them replaced; other braces stay."""
-    filled = {}
-    for key, given in texts.items():
-        text = given
-        for name, value in values.items():
-            text = text.replace(f"{{{name}}}", value)
-        filled[key] = text
-    return filled
+    return {
+        key: _PLACE.sub(lambda found: values.get(found[1], found[0]), text)
+        for key, text in texts.items()
+    }
 
 
 def sample_env(spec: SsoSpec | None, domain: str) -> dict[str, str]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
-from pytest_warmci.clients.locks import holder
 from pytest_warmci.clients.waiting import Look, wait_until
 from pytest_warmci.store.results import read_result
 from tests.e2e.workshop import Outcome, Workshop
 from tests.faults.aftermath import check_known_good, check_put_back, check_quiet, check_recovered
+from tests.faults.crowd import Crowd, gate
 from tests.faults.striking import last_run, struck
 
 QUICK = ("--quick", "-n2")
@@ -108,19 +108,26 @@ def test_workers_leave_by_themselves_when_their_controller_is_killed(
 
 
 @pytest.mark.cost(10)
-def test_the_next_run_waits_for_a_worker_whose_controller_was_killed(radicale: Workshop) -> None:
-    """It comes while the worker still tests, and says whose lock it waits for."""
+def test_the_next_run_waits_for_a_worker_whose_controller_was_killed(
+    radicale: Workshop, tmp_path: Path
+) -> None:
+    """It comes while the worker still leaves, and says whose lock it waits for."""
     before = radicale.known_good
-    lock = radicale.state.lock(radicale.place.domain)
+    with gate(tmp_path) as (stop, come, opened), Crowd(tmp_path / "crowd") as crowd:
+        script = tmp_path / "gate.sh"
+        # The worker runs it, so its parent's parent is the controller.
+        parent = "$(sed -n 's/^PPid:[^0-9]*//p' /proc/$PPID/status)"
+        script.write_text(f"kill -9 {parent}\n{script.read_text()}")
+        words = ("-p", "tests.faults.strike", "--quick", "-n", "2", radicale.recipe)
+        first = crowd.start(radicale.root, *words, env={**stop, "STRIKE_AT": "stop#1"})
+        wait_until(lambda: Look(come.exists(), "it has not come"), timeout=120)
+        second = crowd.start(radicale.root, "--quick", "-n", "2", radicale.recipe)
+        second.wait_for("waiting for warm-radicale")
+        opened.touch()
+        outcome = second.end()
 
-    with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(struck, radicale, "stop#1", "kill-parent", *QUICK)
-        wait_until(lambda: Look(bool(holder(lock)), "free"), timeout=60)
-        second = radicale.pytest(*QUICK)
-
-    assert first.result().status == -9, first.result().text
-    assert "waiting for warm-radicale" in second.text
-    check_recovered(radicale, second, before)
+    assert first.end().status == -9
+    check_recovered(radicale, outcome, before)
 
 
 @pytest.mark.cost(10)

@@ -148,6 +148,14 @@ class SsoHaunt(Haunt):
         (folder / "running.json").unlink()
 
 
+def give_back(lane: Lane) -> None:
+    """Give back the locks of a run whose process is gone, as the kernel does: its app runs on."""
+    lane._track.release()
+    lane._lease.close()
+    if lane.run.sign_on is not None:
+        lane.run.sign_on._held.close()
+
+
 def cheap_pair() -> KeyPair:
     """Return a key pair that costs nothing, and is good for nothing."""
     return KeyPair(secrets.token_hex(8), "certificate")

@@ -62,3 +62,94 @@ def test_clearing_leaves_snapshots_and_address(place: Place) -> None:
     place.clear()
 
     assert {"snapshot", "logs", "address.json"} == {each.name for each in place.folder.iterdir()}
+
+
+# -- what it has for one run -----------------------------------------------------------------
+
+
+@pytest.fixture
+def made(place: Place) -> Place:
+    place.folder.mkdir(parents=True)
+    (place.folder / "env").write_text("DOMAIN=d\nISSUER=old\n")
+    return place
+
+
+def test_what_it_has_for_one_run_wins(made: Place) -> None:
+    """Until it is taken away again."""
+    made.wire({"ISSUER": "new", "CLIENT": "app"}, {"oidc_secret": "s3cret"})
+
+    assert {"DOMAIN": "d", "ISSUER": "new", "CLIENT": "app"} == made.env()
+    assert "s3cret" == (made.folder / "run.secrets" / "oidc_secret").read_text()
+
+    made.unwire()
+    assert {"DOMAIN": "d", "ISSUER": "old"} == made.env()
+    assert ["env"] == [path.name for path in made.folder.iterdir()]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "a b",
+        "it's",
+        'say "x"',
+        "a\nb",
+        "$HOME ${X}",
+        "#no comment",
+        "\\n",
+        "ä",
+        "a=b",
+        "'",
+        "\\",
+    ],
+)
+def test_what_it_has_for_one_run_is_read_as_it_was_given(made: Place, value: str) -> None:
+    made.wire({"ISSUER": value}, {})
+
+    assert value == made.env()["ISSUER"]
+
+
+def test_a_later_wiring_takes_nothing_over(made: Place) -> None:
+    made.wire({"A": "1"}, {"first": "1"})
+    made.wire({"B": "2"}, {"second": "2"})
+
+    assert ("2", None) == (made.env()["B"], made.env().get("A"))
+    assert ["second"] == [path.name for path in (made.folder / "run.secrets").iterdir()]
+
+
+def test_what_was_never_wired_may_be_unwired(place: Place) -> None:
+    """Also where there is no app any more."""
+    place.unwire()
+
+    assert not place.folder.exists()
+
+
+def test_what_it_has_for_one_run_is_ours_only_and_in_no_snapshot(made: Place) -> None:
+    made.wire({"A": "1"}, {"oidc_secret": "s3cret"})
+
+    own = [made.folder / "run.env", made.folder / "run.secrets" / "oidc_secret"]
+    assert [0o600, 0o600] == [path.stat().st_mode & 0o777 for path in own]
+    assert 0o700 == (made.folder / "run.secrets").stat().st_mode & 0o777
+    assert not any(path.is_relative_to(root) for path in own for root in made.roots.values())
+
+
+def test_clearing_takes_it_away_too(made: Place) -> None:
+    """It is of the data that are cleared."""
+    made.wire({"A": "1"}, {"oidc_secret": "s3cret"})
+
+    made.clear()
+
+    assert [] == list(made.folder.iterdir())
+
+
+def test_what_is_deployed_is_rendered_with_it(made: Place, haunted: Path) -> None:
+    """From git and from the app's own copy."""
+    source = open_source(str(haunted / "recipe_tests/ghost/source"), haunted / "state" / "cache")
+    revision = source.resolve(ghost.V1)
+    made.create(source, revision)
+    made.record_deployed(source, revision)
+
+    made.wire({"TYPE": "wired"}, {})
+
+    assert "wired" == made.stack(source, revision).env["TYPE"]
+    assert "wired" == made.deployed_stack().env["TYPE"]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pytest_warmci.errors import EngineCannotSee, InputError, NotAnAncestor
-from pytest_warmci.model import Enrolment, KnownGood, Mode
+from pytest_warmci.errors import EngineCannotSee, NotAnAncestor
+from pytest_warmci.model import Enrolment, KnownGood, Mode, SsoSpec
 from pytest_warmci.recipes.enrolment import read_enrolment
 from pytest_warmci.recipes.source import Source, open_source
-from pytest_warmci.runs.planning import RunPlan, plan_run
+from pytest_warmci.runs.planning import RunPlan, plan_run, sample_stack
 from tests import ghost
 from tests.fakes import FakeEngine
 
@@ -21,7 +21,8 @@ Plan = Callable[..., RunPlan]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return ghost.write_recipe(tmp_path_factory.mktemp("planning"))
+    asks = ghost.Step(ghost.V2, "1.1", branch="wired", behaves="${OIDC_ISSUER:-}")
+    return ghost.write_recipe(tmp_path_factory.mktemp("planning"), steps=(*ghost.STEPS, asks))
 
 
 @pytest.fixture(scope="module")
@@ -195,9 +196,46 @@ def test_quick_with_a_commit_that_the_source_does_not_have(plan: Plan, source: S
     assert isinstance(made.obstacle, NotAnAncestor)
 
 
-def test_what_is_required_and_cannot_be_provided_is_refused(plan: Plan, folder: Path) -> None:
-    """Rather than to deploy without it."""
-    needy = replace(read_enrolment(folder), requires=("keycloak",))
+SSO = SsoSpec(
+    client="ghost",
+    flows=("code",),
+    redirects=("/back",),
+    users=("ana",),
+    identity="{username}",
+    env={"OIDC_ISSUER": "{issuer}"},
+    secrets={},
+)
 
-    with pytest.raises(InputError, match="requires keycloak"):
-        plan("upgrade", enrolment=needy)
+
+@pytest.mark.parametrize(("sso", "differs"), [(SSO, True), (None, False)])
+def test_what_an_app_is_given_to_log_in_with_counts(
+    plan: Plan, folder: Path, sso: SsoSpec | None, *, differs: bool
+) -> None:
+    """Only with it can be seen that head asks for it and base does not."""
+    made = plan(
+        "wired",
+        requested="quick",
+        good=ghost.V2,
+        enrolment=replace(read_enrolment(folder), sso=sso),
+    )
+
+    assert differs == (made.skip == "")
+    assert made.obstacle is None
+
+
+def test_a_recipe_may_require_what_is_provided_elsewhere(plan: Plan, folder: Path) -> None:
+    """Who plans a session looks for it: here are only revisions compared."""
+    made = plan("upgrade", enrolment=replace(read_enrolment(folder), requires=("keycloak",)))
+
+    assert ("install", "upgrade") == made.stages
+
+
+def test_a_sample_of_what_is_deployed_has_it_filled_in(folder: Path, source: Source) -> None:
+    """So that what is prepared is what will be deployed, but for values."""
+    head = source.resolve("wired")
+
+    stack = sample_stack(source, "ghost", head, "ghos-1a2b3c.x", SSO)
+
+    assert "http://localhost/realms/sample" == stack.env["OIDC_ISSUER"]
+    assert "http://localhost/realms/sample" == stack.services["app"].environment["BEHAVES"]
+    assert "OIDC_ISSUER" not in sample_stack(source, "ghost", head, "ghos-1a2b3c.x").env

@@ -16,7 +16,7 @@ from pytest_warmci.engines.process.plan import (
     plan,
 )
 from pytest_warmci.errors import EngineCannotSee, InputError
-from pytest_warmci.model import Address, Stack
+from pytest_warmci.model import RUN_SECRETS, Address, Stack
 from tests.unit.process_app import TinyApp
 
 ADDRESS = Address(12345, "127.20.30")
@@ -77,6 +77,19 @@ def test_container_paths_are_the_apps(tiny: TinyApp) -> None:
     assert ("1", "12345") == (app.environment["FROM_IMAGE"], app.environment["PORT"])
     assert ("127.0.0.1", 12345) == (app.environment["WARMCI_ADDRESS"], app.port)
     assert 0.3 == app.stop_grace
+
+
+def test_a_secret_for_one_run_stands_in_the_place_of_the_kept_one(tiny: TinyApp) -> None:
+    """A service that has read the other one is started anew."""
+    kept = planned(tiny)["app"]
+    own = tiny.spot.folder / RUN_SECRETS / "password"
+    own.parent.mkdir(parents=True)
+    own.write_text("for one run")
+
+    app = planned(tiny)["app"]
+
+    assert str(own) == app.environment["PASSWORD_FILE"]
+    assert kept.key != app.key
 
 
 def test_nothing_of_our_environment_gets_in(

@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from pytest_warmci.engines.process.secrets import mask, provide_secrets, read_secret
+from pytest_warmci.engines.process.secrets import (
+    mask,
+    provide_secrets,
+    read_secret,
+    secret_path,
+    secret_values,
+)
 from pytest_warmci.errors import InputError
-from pytest_warmci.model import Revision, Secret, Stack
+from pytest_warmci.model import RUN_SECRETS, Revision, Secret, Stack
 
 STACK = Stack(
     recipe="tiny",
@@ -108,3 +114,51 @@ def test_a_secret_inside_another_does_not_show_the_rest(tmp_path: Path) -> None:
     (tmp_path / "secrets" / "b").write_text("abcdef")
 
     assert "def" not in mask(tmp_path, "abcdef")
+
+
+def give(folder: Path, name: str, value: str) -> None:
+    """Let an app have a secret for one run only."""
+    (folder / RUN_SECRETS).mkdir(exist_ok=True)
+    (folder / RUN_SECRETS / name).write_text(value)
+
+
+def test_a_secret_for_one_run_stands_before_the_kept_one(tmp_path: Path) -> None:
+    """By its name in the compose file, whatever its version is; the kept one stays as it is."""
+    provide_secrets(tmp_path, STACK)
+    kept = read_secret(tmp_path, STACK, "password")
+
+    give(tmp_path, "password", "for one run\n")
+
+    assert "for one run" == read_secret(tmp_path, STACK, "password")
+    assert tmp_path / RUN_SECRETS / "password" == secret_path(tmp_path, STACK.secrets["password"])
+    assert kept == (tmp_path / "secrets" / "password_v1").read_text()
+    (tmp_path / RUN_SECRETS / "password").unlink()
+    assert kept == read_secret(tmp_path, STACK, "password")
+
+
+def test_a_secret_for_one_run_is_not_generated_beside_it(tmp_path: Path) -> None:
+    """What is kept would be in the snapshot, and of no use; one that must be given is given."""
+    stack = replace(
+        STACK,
+        secrets={**STACK.secrets, "key": Secret("key", "key_v1", 8, generate=False)},
+    )
+    for name in ("password", "key"):
+        give(tmp_path, name, "x")
+
+    provide_secrets(tmp_path, stack)
+
+    assert ["token_v2"] == [path.name for path in (tmp_path / "secrets").iterdir()]
+
+
+def test_secrets_for_one_run_are_blotted_out(tmp_path: Path) -> None:
+    """With the kept ones that they stand before."""
+    provide_secrets(tmp_path, STACK)
+    give(tmp_path, "password", "hunter2")
+    kept = (tmp_path / "secrets" / "password_v1").read_text()
+
+    assert {"hunter2", kept} <= secret_values(tmp_path)
+    assert "hunter2" not in mask(tmp_path, "the password is hunter2")
+
+
+def test_an_app_without_secrets_has_none(tmp_path: Path) -> None:
+    assert frozenset() == secret_values(tmp_path)

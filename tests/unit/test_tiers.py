@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tests.tiers import SAMPLE_BUDGET_S, Candidate, Tier, choose, is_real
+from tests.tiers import (
+    REAL_FOLDERS,
+    SAMPLE_BUDGET_S,
+    SHARED_SERVERS,
+    Candidate,
+    Tier,
+    choose,
+    group_of,
+    is_real,
+)
+
+TESTS = Path(__file__).parents[1]
 
 UNIT = Candidate("tests/unit/test_a.py::test_a", real=False)
 CORE = Candidate("tests/e2e/test_a.py::test_core", core=True, cost=600)
@@ -58,3 +71,23 @@ def test_every_test_is_sampled_by_some_seed() -> None:
 )
 def test_the_folder_says_what_is_real(test_id: str, real: bool) -> None:
     assert is_real(test_id) is real
+
+
+def test_files_that_share_a_server_stay_together() -> None:
+    """They and no others; a file of that name elsewhere is another one."""
+    together = {
+        group_of(f"tests/{name}.py::test_x[1]")
+        for name in ("e2e/test_sso", "faults/test_realm_crowd")
+    }
+
+    assert {"live-warm keycloak"} == together
+    assert "keycloak" == group_of("tests/e2e/test_quick.py::test_x")
+    assert "tests/unit/test_quick.py" == group_of("tests/unit/test_quick.py::test_x")
+    assert "tests/faults/test_killed.py" == group_of("tests/faults/test_killed.py::test_x")
+
+
+def test_files_that_share_a_server_are_there() -> None:
+    """A renamed one would set the server up once more."""
+    real = {path.stem for folder in REAL_FOLDERS for path in TESTS.glob(f"{folder}/test_*.py")}
+
+    assert set() == {name for names in SHARED_SERVERS.values() for name in names} - real
