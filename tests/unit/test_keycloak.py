@@ -160,7 +160,7 @@ def test_it_is_tried_three_times(fake: FakeKeycloak) -> None:
     assert (
         f"{fake.url}: Keycloak answered HTTP 500\n"
         '  why: POST admin/realms: {"error": "unknown_error"}\n'
-        "  do:  warmci live status; its log says more: warmci logs keycloak"
+        "  do:  warmci live status says how it is; its log lies with its app"
     ) == str(caught.value)
     assert (3, 500) == (fake.count(MAKE), caught.value.status)
 

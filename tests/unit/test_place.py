@@ -76,7 +76,7 @@ def made(place: Place) -> Place:
 
 def test_what_it_has_for_one_run_wins(made: Place) -> None:
     """Until it is taken away again."""
-    made.wire({"ISSUER": "new", "CLIENT": "app"}, {"oidc_secret": "s3cret"})
+    made.wire({"ISSUER": "new", "CLIENT": "app"}, {"oidc_secret": "s3cret"}, {})
 
     assert {"DOMAIN": "d", "ISSUER": "new", "CLIENT": "app"} == made.env()
     assert "s3cret" == (made.folder / "run.secrets" / "oidc_secret").read_text()
@@ -104,14 +104,14 @@ def test_what_it_has_for_one_run_wins(made: Place) -> None:
     ],
 )
 def test_what_it_has_for_one_run_is_read_as_it_was_given(made: Place, value: str) -> None:
-    made.wire({"ISSUER": value}, {})
+    made.wire({"ISSUER": value}, {}, {})
 
     assert value == made.env()["ISSUER"]
 
 
 def test_a_later_wiring_takes_nothing_over(made: Place) -> None:
-    made.wire({"A": "1"}, {"first": "1"})
-    made.wire({"B": "2"}, {"second": "2"})
+    made.wire({"A": "1"}, {"first": "1"}, {})
+    made.wire({"B": "2"}, {"second": "2"}, {})
 
     assert ("2", None) == (made.env()["B"], made.env().get("A"))
     assert ["second"] == [path.name for path in (made.folder / "run.secrets").iterdir()]
@@ -125,7 +125,7 @@ def test_what_was_never_wired_may_be_unwired(place: Place) -> None:
 
 
 def test_what_it_has_for_one_run_is_ours_only_and_in_no_snapshot(made: Place) -> None:
-    made.wire({"A": "1"}, {"oidc_secret": "s3cret"})
+    made.wire({"A": "1"}, {"oidc_secret": "s3cret"}, {})
 
     own = [made.folder / "run.env", made.folder / "run.secrets" / "oidc_secret"]
     assert [0o600, 0o600] == [path.stat().st_mode & 0o777 for path in own]
@@ -135,7 +135,7 @@ def test_what_it_has_for_one_run_is_ours_only_and_in_no_snapshot(made: Place) ->
 
 def test_clearing_takes_it_away_too(made: Place) -> None:
     """It is of the data that are cleared."""
-    made.wire({"A": "1"}, {"oidc_secret": "s3cret"})
+    made.wire({"A": "1"}, {"oidc_secret": "s3cret"}, {})
 
     made.clear()
 
@@ -149,7 +149,7 @@ def test_what_is_deployed_is_rendered_with_it(made: Place, haunted: Path) -> Non
     made.create(source, revision)
     made.record_deployed(source, revision)
 
-    made.wire({"TYPE": "wired"}, {})
+    made.wire({"TYPE": "wired"}, {}, {})
 
     assert "wired" == made.stack(source, revision).env["TYPE"]
     assert "wired" == made.deployed_stack().env["TYPE"]
