@@ -39,7 +39,7 @@ def command(context: click.Context, *, dry_run: bool, self_test: bool, as_json: 
     """
     from pytest_warmci.clients import interrupts
     from pytest_warmci.runs.reap import reap
-    from pytest_warmci.runs.reap_realms import reap_all_realms
+    from pytest_warmci.runs.reap_realms import reap_all_realms, untestable
     from pytest_warmci.runs.recovering import keeper
     from pytest_warmci.store.state import peek_state
 
@@ -49,6 +49,8 @@ def command(context: click.Context, *, dry_run: bool, self_test: bool, as_json: 
             remedy="the self-test plants realms and deletes one: drop one of them",
         )
     state = peek_state(state_setting().value)
+    if state is None and self_test:
+        raise untestable()
     apps: list[Reaped] = []
     realms: list[ReapedRealm] = []
     if state is not None:
