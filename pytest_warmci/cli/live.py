@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from rich.text import Text
@@ -38,14 +38,14 @@ def status(context: click.Context, *, as_json: bool) -> None:
 
     Starts nothing. Ends with 75 when it does not work, though nobody has stopped it.
     """
-    from pytest_warmci.runs.live_status import look
+    from pytest_warmci.runs.live_status import LiveStatus, look
     from pytest_warmci.runs.recovering import keeper
     from pytest_warmci.store.state import peek_state
 
     state = peek_state(state_setting().value)
-    found = look(state, keeper(state, tell)) if state is not None else None
+    found = LiveStatus("stopped") if state is None else look(state, keeper(state, tell))
     _show(found, as_json=as_json)
-    context.exit(EXIT_NOT_POSSIBLE if found is not None and found.condition == "broken" else 0)
+    context.exit(EXIT_NOT_POSSIBLE if found.condition == "broken" else 0)
 
 
 @command.command("start")
@@ -103,13 +103,12 @@ def _who(why: str) -> Holder:
     return Holder(run="", mode="live", why=why)
 
 
-def _show(found: LiveStatus | None, *, as_json: bool) -> None:
+def _show(found: LiveStatus, *, as_json: bool) -> None:
     if as_json:
-        known: dict[str, Any] = {"condition": "stopped"} if found is None else found.to_json()
-        emit({"format": FORMAT, "keycloak": known})
+        emit({"format": FORMAT, "keycloak": found.to_json()})
         return
     out = console()
-    if found is None or found.condition == "stopped":
+    if found.condition == "stopped":
         out.print("keycloak: does not run; warmci live start starts it")
         return
     colour = "green" if found.condition == "works" else "red"

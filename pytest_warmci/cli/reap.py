@@ -9,7 +9,7 @@ from rich.text import Text
 
 from pytest_warmci.cli.options import json_option, state_option, state_setting
 from pytest_warmci.cli.output import EXIT_NOT_POSSIBLE, console, emit, tell
-from pytest_warmci.errors import KeycloakTrouble, UsageError
+from pytest_warmci.errors import UsageError
 from pytest_warmci.model import FORMAT
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def command(context: click.Context, *, dry_run: bool, self_test: bool, as_json: 
     """
     from pytest_warmci.clients import interrupts
     from pytest_warmci.runs.reap import reap
-    from pytest_warmci.runs.reap_realms import reap_all_realms
+    from pytest_warmci.runs.reap_realms import reap_all_realms, untestable
     from pytest_warmci.runs.recovering import keeper
     from pytest_warmci.store.state import peek_state
 
@@ -50,11 +50,7 @@ def command(context: click.Context, *, dry_run: bool, self_test: bool, as_json: 
         )
     state = peek_state(state_setting().value)
     if state is None and self_test:
-        raise KeycloakTrouble(
-            "the reaper cannot test itself: there is no state directory",
-            where=str(state_setting().value),
-            remedy="warmci live start",
-        )
+        raise untestable()
     apps: list[Reaped] = []
     realms: list[ReapedRealm] = []
     if state is not None:

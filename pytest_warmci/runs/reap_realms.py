@@ -116,11 +116,16 @@ def reap_all_realms(
     if live is not None:
         return self_test(live)
     if self_tested:
-        raise KeycloakTrouble(
-            "the reaper cannot test itself: the live-warm Keycloak does not run",
-            remedy="warmci live start",
-        )
+        raise untestable()
     return []
+
+
+def untestable() -> KeycloakTrouble:
+    """Return why the reaper cannot test itself where no Keycloak runs."""
+    return KeycloakTrouble(
+        "the reaper cannot test itself: the live-warm Keycloak does not run",
+        remedy="warmci live start",
+    )
 
 
 def judge(live: LiveKeycloak, name: str) -> ReapedRealm:

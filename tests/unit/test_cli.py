@@ -51,8 +51,10 @@ def test_help_says_what_there_is() -> None:
 
     for word in (
         "doctor",
+        "live",
         "logs",
         "plan",
+        "realms",
         "reap",
         "recover",
         "runs",
