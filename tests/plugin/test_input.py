@@ -144,15 +144,15 @@ def test_the_state_directory_can_be_named_in_three_ways(
     assert f"warmci: state {shop.state} (--warmci-state)" in seen[2]
 
 
-def test_requires_is_refused_as_long_as_nothing_provides_it(shop: Shop) -> None:
-    """Absent, never stubbed."""
+def test_requires_is_refused_where_nothing_provides_it(shop: Shop) -> None:
+    """There is no recipe of Keycloak beside this one."""
     path = shop.recipe / "recipe.yml"
     path.write_text(path.read_text() + "requires: [keycloak]\n")
 
     done = shop.run()
 
     assert 2 == done.ret
-    check_refused(shop, "requires keycloak")
+    check_refused(shop, "there is no Keycloak to require")
 
 
 def make_clone(shop: Shop) -> Path:

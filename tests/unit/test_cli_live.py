@@ -179,7 +179,7 @@ def test_one_that_runs_and_does_not_work_ends_with_75(shop: SsoHaunt) -> None:
     done, as_json = warmci("live", "status"), warmci("live", "status", "--json")
 
     assert (75, 75) == (done.exit_code, as_json.exit_code)
-    assert "keycloak: runs and does not work at http" in done.stdout
+    assert "keycloak: does not work at http" in done.stdout
     assert "\n  its processes are gone: nobody stopped it\n" in done.stdout
     assert "broken" == parsed(as_json.stdout)["keycloak"]["condition"]
 
