@@ -69,6 +69,11 @@ class SignOn:
         self.notes: list[str] = []
 
     @property
+    def attached(self) -> bool:
+        """Whether the run holds the live-warm Keycloak now."""
+        return self._live is not None
+
+    @property
     def live(self) -> LiveKeycloak:
         """The live-warm Keycloak; the first call attaches to it, which may start it."""
         if self._live is None:
