@@ -194,7 +194,7 @@ class Run:
 
     def release_realms(self) -> None:
         """Delete the run's realms and give Keycloak up; what stays is noted, and reaped later."""
-        if self.sign_on is not None and self.sign_on.used:
+        if self.sign_on is not None and self.sign_on.attached:
             with self.phases("realms"):
                 self.notes += self.sign_on.release()
 

@@ -69,6 +69,11 @@ class SignOn:
         self.notes: list[str] = []
 
     @property
+    def attached(self) -> bool:
+        """Whether the run holds the live-warm Keycloak now."""
+        return self._live is not None
+
+    @property
     def live(self) -> LiveKeycloak:
         """The live-warm Keycloak; the first call attaches to it, which may start it."""
         if self._live is None:
@@ -210,11 +215,6 @@ class SignOn:
                 why=str(error),
                 remedy="run again; warmci live status shows how Keycloak is",
             ) from error
-
-    @property
-    def used(self) -> bool:
-        """Whether the run has anything of Keycloak's now."""
-        return self._live is not None
 
     def trouble(self) -> KeycloakTrouble | None:
         """Return why nothing that fails now can be held against the recipe, if so."""
