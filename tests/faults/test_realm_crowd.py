@@ -103,6 +103,4 @@ def test_many_sessions_and_a_third_of_them_killed(
     assert not {each["realm"] for each in reaped if each["outcome"] == "removed"} - theirs
     workshop.by_hand("reap")
     workshop.check_no_realms()
-    assert ["live-keycloak.warmci.localhost", "warm-radicale-sso.warmci.localhost"] == (
-        workshop.apps()
-    )
+    assert [] == [app for app in workshop.apps() if not app.startswith(("live-", "warm-"))]
