@@ -83,6 +83,17 @@ class CommandFailed(NotEvaluated):
 class KeycloakTrouble(NotEvaluated):
     """The live-warm Keycloak does not answer, or not as it should."""
 
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str = "",
+        why: str = "",
+        remedy: str = "warmci live status says how it is; its log lies with its app",
+        changed: str = "nothing",
+    ) -> None:
+        super().__init__(what, where=where, why=why, remedy=remedy, changed=changed)
+
 
 class LoginStopped(RecipeFailed):
     """A login through Keycloak's form came to a page that refuses it or cannot be answered."""

@@ -67,9 +67,8 @@ def start(*, tests: str | None, as_json: bool) -> None:
 
     folder = find_recipe(live_keycloak.KEYCLOAK, Path.cwd(), tests)
     state = open_state(state_setting().value)
-    service = live_keycloak.open_service(
-        folder, state, lambda each, cache: ProcessEngine(each, cache, tell)
-    )
+    engine = ProcessEngine(folder, state.cache, tell)
+    service = live_keycloak.open_service(folder, state, engine)
     with interrupts.listening(lambda: "still starting the live-warm Keycloak"):
         live.start(service, who=_who("start it"), limit=_LIMIT, progress=tell)
     _show(look(state, service.engine), as_json=as_json)

@@ -57,12 +57,7 @@ class Refused(KeycloakTrouble):
     """
 
     def __init__(self, what: str, *, where: str, why: str, status: int) -> None:
-        super().__init__(
-            what,
-            where=where,
-            why=why,
-            remedy="warmci live status says how it is; its log lies with its app",
-        )
+        super().__init__(what, where=where, why=why)
         self.status = status
 
 

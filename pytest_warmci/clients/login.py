@@ -122,9 +122,7 @@ class _Login:
         except NoAnswer as error:
             where, why = bare(url), self.clean(str(error))
             if "/realms/" in urlsplit(url).path:
-                raise KeycloakTrouble(
-                    "Keycloak does not answer", where=where, why=why, remedy="see its log"
-                ) from None
+                raise KeycloakTrouble("Keycloak does not answer", where=where, why=why) from None
             raise LoginStopped(
                 "the login led to where nobody answers",
                 where=where,
@@ -192,7 +190,6 @@ class _Login:
                 "Keycloak does not answer as it should",
                 where=page.url,
                 why=self.clean(str(page)),
-                remedy="see its log",
             )
         if page.is_keycloaks and not page.device_is_in:
             raise self.stopped(

@@ -143,7 +143,7 @@ def _document(
         404: "Keycloak has no such realm",
     }.get(answer.status, "Keycloak does not answer as it should")
     why = blotted(_briefly(answer, told), secrets)
-    raise KeycloakTrouble(what, where=url, why=why, remedy="see its log")
+    raise KeycloakTrouble(what, where=url, why=why)
 
 
 def _briefly(answer: Answer, told: dict[str, Any]) -> str:

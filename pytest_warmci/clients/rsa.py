@@ -6,11 +6,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
-
 _BITS: Final = 2048
 _YEARS: Final = timedelta(days=3650)
 
@@ -25,6 +20,12 @@ class KeyPair:
 
 def new_key_pair() -> KeyPair:
     """Make a key pair (some tenths of a second of computing)."""
+    # Only who makes one pays for it: every session that touches a recipe imports this module.
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.x509.oid import NameOID
+
     key = rsa.generate_private_key(public_exponent=65537, key_size=_BITS)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "realm of a test run")])
     now = datetime.now(UTC)

@@ -27,19 +27,21 @@ _CREDENTIALS: Final = re.compile(r"https://[^/]*@|ssh://[^/@]*:[^/]*@")
 Seconds = Annotated[float, pydantic.Field(gt=0, le=24 * 3600)]
 
 
+def _url_path(path: str) -> str:
+    if not path.startswith("/") or re.search(r"[\s\x00-\x1f]", path):
+        raise ValueError(f"{path!r} is not a URL path that starts with /")
+    return path
+
+
+_UrlPath = Annotated[str, pydantic.AfterValidator(_url_path)]
+
+
 class _Probe(yamlfile.Strict):
-    path: str
+    path: _UrlPath
     status: Annotated[
         tuple[Annotated[int, pydantic.Field(ge=100, le=599)], ...], pydantic.Field(min_length=1)
     ]
     contains: str = ""
-
-    @pydantic.field_validator("path")
-    @classmethod
-    def _absolute(cls, path: str) -> str:
-        if not path.startswith("/") or re.search(r"[\s\x00-\x1f]", path):
-            raise ValueError(f"{path!r} is not a URL path that starts with /")
-        return path
 
 
 class _Timeouts(yamlfile.Strict):
@@ -56,15 +58,7 @@ _Flow = Literal["code", "password", "service"]
 class _SsoClient(yamlfile.Strict):
     id: Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")]
     flows: Annotated[tuple[_Flow, ...], pydantic.Field(min_length=1)] = ("code",)
-    redirects: tuple[str, ...] = ()
-
-    @pydantic.field_validator("redirects")
-    @classmethod
-    def _paths(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
-        for path in paths:
-            if not path.startswith("/") or re.search(r"[\s\x00-\x1f]", path):
-                raise ValueError(f"{path!r} is not a URL path that starts with /")
-        return paths
+    redirects: tuple[_UrlPath, ...] = ()
 
     @pydantic.model_validator(mode="after")
     def _fit(self) -> _SsoClient:

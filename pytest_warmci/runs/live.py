@@ -35,6 +35,8 @@ from pytest_warmci.runs.live_keycloak import (
     LiveService,
     instances_of,
 )
+from pytest_warmci.runs.realm_owner import owner
+from pytest_warmci.runs.realms import Realms
 from pytest_warmci.runs.recover import STOP_SECONDS
 from pytest_warmci.store.journal import Journal
 from pytest_warmci.store.live_records import LiveRecord, drop_live, read_live, write_live
@@ -268,9 +270,6 @@ def _probe(found: LiveKeycloak) -> None:
 
 def _warm(found: LiveKeycloak) -> None:
     """Do once what costs a cold server seconds, before anybody waits for it."""
-    from pytest_warmci.runs.realm_owner import owner
-    from pytest_warmci.runs.realms import Realms
-
     with owner(found.service.state, KEYCLOAK, "warm Keycloak up") as run:
         # Nobody is to wait for room: only who is attached can remove what takes it.
         realms = Realms(found, run, cap=sys.maxsize)

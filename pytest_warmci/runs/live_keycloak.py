@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -142,20 +142,18 @@ def keycloak_beside(folder: Path) -> Path:
     return found
 
 
-def open_service(
-    folder: Path, state: StateDirectory, make_engine: Callable[[Path, Path], Engine]
-) -> LiveService:
+def open_service(folder: Path, state: StateDirectory, engine: Engine) -> LiveService:
     """Return what a live-warm Keycloak is made of.
 
     Args:
         folder: The folder of Keycloak's recipe.
         state: The state directory.
-        make_engine: Returns the engine for a recipe's folder, given the cache folder.
+        engine: The engine for that folder.
 
     Raises:
         InputError: Its recipe.yml is not valid.
     """
-    return LiveService(state, make_engine(folder, state.cache), read_enrolment(folder))
+    return LiveService(state, engine, read_enrolment(folder))
 
 
 def administrator(service: LivePlace, url: str) -> Administrator:

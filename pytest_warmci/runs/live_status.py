@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pytest_warmci.clients.locks import describe, holder
@@ -13,6 +12,7 @@ from pytest_warmci.protocols import Engine
 from pytest_warmci.runs.live import running
 from pytest_warmci.runs.live_keycloak import LiveKeycloak, LivePlace
 from pytest_warmci.runs.reap_realms import judge
+from pytest_warmci.runs.status import age_seconds
 from pytest_warmci.store import realm_records
 from pytest_warmci.store.live_records import read_live
 from pytest_warmci.store.state import StateDirectory
@@ -114,18 +114,10 @@ def realms_of_runs(live: LiveKeycloak) -> list[RealmStatus]:
                 recipe=record.recipe if record else "",
                 condition="live" if each.enabled else "disabled",
                 made=record.made if record else "",
-                age=_age(record.made) if record else None,
+                age=age_seconds(record.made) if record else None,
                 holder=describe(lease) if lease is not None else "",
                 reap="remove" if judged.outcome == "removed" else "keep",
                 why=judged.why,
             )
         )
     return found
-
-
-def _age(made: str) -> float | None:
-    try:
-        then = datetime.strptime(made, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    except ValueError:
-        return None
-    return round((datetime.now(UTC) - then).total_seconds(), 1)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Final
 
 from pytest_warmci.api import App
 from pytest_warmci.errors import InputError, RecipeFailed, WarmciError
 from pytest_warmci.model import RealmUser
+from pytest_warmci.runs.recipe_module import load
 
 FILE: Final = "login.py"
 
@@ -29,24 +29,12 @@ class LoginModule:
                 why="only a real login shows that single sign-on works",
                 remedy="write log_in(app, user) -> str: log in, return who the app says that is",
             )
-        spec = importlib.util.spec_from_file_location(f"warmci_login_{folder.name}", self._path)
-        if spec is None or spec.loader is None:
-            raise InputError("cannot be imported", where=str(self._path))
-        self._module = importlib.util.module_from_spec(spec)
-        try:
-            spec.loader.exec_module(self._module)
-        except Exception as error:
-            raise InputError(
-                "cannot be imported",
-                where=str(self._path),
-                why=f"{type(error).__name__}: {error}",
-            ) from error
-        if not callable(getattr(self._module, "log_in", None)):
-            raise InputError(
-                "there is no function 'log_in'",
-                where=str(self._path),
-                remedy="write log_in(app, user) -> str",
-            )
+        self._module = load(
+            self._path,
+            ("log_in",),
+            contract="write log_in(app, user) -> str",
+            broken="mend it: only a real login shows that single sign-on works",
+        )
 
     def log_in(self, app: App, user: RealmUser) -> str:
         """Log a user in; return who the app says that is.

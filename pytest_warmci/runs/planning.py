@@ -157,10 +157,7 @@ def differences(
 ) -> Differences:
     """Compare what two revisions deploy with the `.env` that the base gave the app."""
     domain = canonical_domain(enrolment.recipe)
-    env = {
-        **sample_env(source, enrolment.recipe, base, domain),
-        **wiring.sample_env(enrolment.sso, domain),
-    }
+    env = _wired_env(source, enrolment.recipe, base, domain, enrolment.sso)
     stacks = [
         render(
             reader(source, revision),
@@ -189,11 +186,17 @@ def sample_stack(
         recipe=recipe,
         domain=domain,
         revision=revision,
-        env={
-            **sample_env(source, recipe, revision, domain),
-            **wiring.sample_env(sso, domain),
-        },
+        env=_wired_env(source, recipe, revision, domain, sso),
     )
+
+
+def _wired_env(
+    source: Source, recipe: str, revision: Revision, domain: str, sso: SsoSpec | None
+) -> Mapping[str, str]:
+    return {
+        **sample_env(source, recipe, revision, domain),
+        **wiring.sample_env(sso, domain),
+    }
 
 
 def reader(source: Source, revision: Revision) -> Callable[[str], bytes | None]:

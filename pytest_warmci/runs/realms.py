@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from pytest_warmci.clients.locks import Holder, describe, hold, holder
@@ -208,7 +210,7 @@ class Realms:
     def _full(self) -> str:
         return f"waiting for one of {self._cap} realms: {_holders(self.owner)}"
 
-    def _mutex(self, why: str) -> Any:
+    def _mutex(self, why: str) -> AbstractContextManager[None]:
         who = Holder(run=self.owner.id, mode="realms", why=why, recipe=self.owner.recipe)
         return hold(mutex(self.owner.state), who=who, limit=MUTEX_SECONDS)
 
@@ -232,7 +234,7 @@ def delete_all(live: LiveKeycloak, records: Iterable[RealmRecord]) -> list[str]:
         who = Holder(run=record.run, mode="realms", why="delete a realm", recipe=record.recipe)
         try:
             with hold(mutex(state), who=who, limit=MUTEX_SECONDS):
-                delete_one(live, record)
+                delete_one(live, record.realm, record.run, record.token)
         except (WarmciError, OSError) as error:
             text = error.summary if isinstance(error, WarmciError) else str(error)
             failed.append(f"realm {record.realm} was not deleted: {text}")
@@ -242,24 +244,24 @@ def delete_all(live: LiveKeycloak, records: Iterable[RealmRecord]) -> list[str]:
     return failed
 
 
-def delete_one(live: LiveKeycloak, record: RealmRecord) -> None:
-    """Delete one realm and forget it; the caller has the mutex.
+def delete_one(live: LiveKeycloak, realm: str, run: str, token: str) -> None:
+    """Delete one realm of a run and forget it; the caller has the mutex.
 
-    Only what carries the record's token is deleted: a name may look right and be another's.
+    Only what carries the token is deleted: a name may look right and be another's.
 
     Raises:
         KeycloakTrouble: It is still there.
     """
     from pytest_warmci.clients.keycloak import token_of
 
-    found = live.administrator.find(record.realm)
-    if found is not None and record.token and token_of(found) == record.token:
-        live.administrator.delete(record.realm)
-    live.keys.give_back(record.realm)
-    realm_records.drop(live.service.state, record)
+    found = live.administrator.find(realm)
+    if found is not None and token and token_of(found) == token:
+        live.administrator.delete(realm)
+    live.keys.give_back(realm)
+    realm_records.drop(live.service.state, run, realm)
 
 
-def mutex(state: StateDirectory) -> Any:
+def mutex(state: StateDirectory) -> Path:
     """Return the lock under which realms are made and deleted. Nobody takes another one under it."""
     return state.lock(f"{live_domain(KEYCLOAK)}.realms")
 

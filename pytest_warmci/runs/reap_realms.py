@@ -261,8 +261,7 @@ def _delete(live: LiveKeycloak, judged: ReapedRealm) -> ReapedRealm:
             if again.outcome != "removed":
                 return again
             realm = live.administrator.find(judged.realm) or {}
-            record = RealmRecord(judged.realm, judged.run, "", token_of(realm), "")
-            delete_one(live, record)
+            delete_one(live, judged.realm, judged.run, token_of(realm))
     except (WarmciError, OSError) as error:
         text = error.summary if isinstance(error, WarmciError) else str(error)
         return ReapedRealm(judged.realm, judged.run, "failed", text)
@@ -285,7 +284,7 @@ def _tidy(live: LiveKeycloak) -> None:
                 if live.administrator.find(name) is None:
                     live.keys.give_back(name)
                     if name in recorded:
-                        realm_records.drop(state, recorded[name])
+                        realm_records.drop(state, recorded[name].run, name)
         except LockBusy:
             return  # the next pass will
 

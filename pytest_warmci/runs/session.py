@@ -58,7 +58,7 @@ class SessionRuns:
         """The state directory, created when it is not there."""
         return open_state(self.settings.state.value)
 
-    def engine(self, folder: Path, _cache: Path | None = None) -> Engine:
+    def engine(self, folder: Path) -> Engine:
         """Return the engine for a recipe's folder."""
         if folder not in self._engines:
             self._engines[folder] = self._make_engine(folder, self.state.cache)
@@ -125,7 +125,8 @@ class SessionRuns:
 
     def _sign_on(self, run: Run, folder: Path) -> SignOn:
         def service() -> LiveService:
-            return open_service(keycloak_beside(folder), self.state, self.engine)
+            beside = keycloak_beside(folder)
+            return open_service(beside, self.state, self.engine(beside))
 
         return SignOn(
             RealmOwner(self.state, run.id, run.recipe),

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Final
 
+from pytest_warmci.api import App
 from pytest_warmci.clients.locks import Holder
 from pytest_warmci.clients.realm_form import new_client
 from pytest_warmci.errors import InputError, KeycloakTrouble, RecipeFailed, WarmciError
@@ -171,7 +172,7 @@ class SignOn:
             self._open.remove(self.wired.realm)
             self.wired = None
 
-    def prove_login(self, login: LoginModule, app: object, spec: SsoSpec) -> None:
+    def prove_login(self, login: LoginModule, app: App, spec: SsoSpec) -> None:
         """See that a real user logs in to the app, and as whom.
 
         Raises:
@@ -183,7 +184,7 @@ class SignOn:
             raise InputError("this app was given no single sign-on")
         expected = spec.identity.replace("{username}", wired.user.username)
         try:
-            who = login.log_in(app, wired.user)  # type: ignore[arg-type]
+            who = login.log_in(app, wired.user)
             if who != expected:
                 raise RecipeFailed(
                     f"{wired.user.username} logged in and is {who}, not {expected}",

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from pytest_warmci.model import RealmClient, RealmUser, SsoSpec
-from pytest_warmci.naming import live_domain
 from pytest_warmci.runs.realm import Realm
 
 _SAMPLE: Final = "http://localhost"
@@ -64,7 +63,7 @@ def sample_env(spec: SsoSpec | None, domain: str) -> dict[str, str]:
         "realm": "sample",
         "server": _SAMPLE,
         "client_id": spec.client,
-        "url": f"{_SAMPLE}/{live_domain('sample')}",
+        "url": _SAMPLE,
         "domain": domain,
     }
     return fill(spec.env, values)

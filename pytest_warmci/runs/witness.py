@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
 
 from pytest_warmci.api import App
 from pytest_warmci.errors import InputError, NotEvaluated, RecipeFailed
+from pytest_warmci.runs.recipe_module import load
 
 FILE = "witness.py"
 
@@ -18,26 +18,12 @@ class WitnessModule:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        spec = importlib.util.spec_from_file_location(f"warmci_witness_{path.parent.name}", path)
-        if spec is None or spec.loader is None:
-            raise InputError("cannot be imported", where=str(path))
-        self._module = importlib.util.module_from_spec(spec)
-        try:
-            spec.loader.exec_module(self._module)
-        except Exception as error:
-            raise InputError(
-                "cannot be imported",
-                where=str(path),
-                why=f"{type(error).__name__}: {error}",
-                remedy="mend it, or remove it (then data are not witnessed)",
-            ) from error
-        for name in ("plant", "check"):
-            if not callable(getattr(self._module, name, None)):
-                raise InputError(
-                    f"there is no function '{name}'",
-                    where=str(path),
-                    remedy="write plant(app) -> dict and check(app, planted) -> int",
-                )
+        self._module = load(
+            path,
+            ("plant", "check"),
+            contract="write plant(app) -> dict and check(app, planted) -> int",
+            broken="mend it, or remove it (then data are not witnessed)",
+        )
 
     def plant(self, app: App) -> dict[str, Any]:
         """Plant, and return what the witness wants back (JSON).

@@ -43,9 +43,9 @@ def put(state: StateDirectory, record: RealmRecord) -> None:
     files.write_json(folder / f"{record.realm}.json", {"format": FORMAT, **asdict(record)})
 
 
-def drop(state: StateDirectory, record: RealmRecord) -> None:
+def drop(state: StateDirectory, run: str, realm: str) -> None:
     """Forget durably a realm that is gone; fine when there is no record."""
-    path = state.run(record.run) / FOLDER / f"{record.realm}.json"
+    path = state.run(run) / FOLDER / f"{realm}.json"
     try:
         path.unlink()
     except FileNotFoundError:

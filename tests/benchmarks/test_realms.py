@@ -134,7 +134,7 @@ def test_attaching_and_signing_on(signed_on: tuple[SignedOn, Outcome]) -> None:
     """Attaching to a Keycloak that runs; and what a quick run of a dependent spends on all of it."""
     workshop, _ = signed_on
     engine = ProcessEngine(KEYCLOAK, workshop.state.cache, show)
-    service = open_service(KEYCLOAK, workshop.state, lambda _folder, _cache: engine)
+    service = open_service(KEYCLOAK, workshop.state, engine)
     walls: list[float] = []
     for _ in range(ATTACHES):
         begun = time.monotonic()

@@ -19,7 +19,8 @@ from tests.faults.crowd import Crowd, Running, wait_for_file
 from tests.signed_on import SignedOn, copy_beside_keycloak
 
 TEST = """
-import os, pathlib, time
+import os, pathlib
+from pytest_warmci.clients.waiting import Look, wait_until
 
 def test_one(sso, realm):
     assert realm.token(realm.user("zoe"))
@@ -27,10 +28,8 @@ def test_one(sso, realm):
 
 def test_two(sso, realm):
     pathlib.Path(os.environ["COME"]).touch()
-    for _ in range(1200):
-        if pathlib.Path(os.environ["GATE"]).exists():
-            break
-        time.sleep(0.1)
+    gate = pathlib.Path(os.environ["GATE"])
+    wait_until(lambda: Look(gate.exists(), "shut"), timeout=120)
     assert sso.realm.token(sso.user)
     assert False, "an assert that failed while Keycloak was not the same"
 """

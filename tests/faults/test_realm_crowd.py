@@ -12,7 +12,8 @@ from tests.faults.crowd import Crowd, Running, wait_for_file
 from tests.signed_on import SignedOn, copy_beside_keycloak
 
 TEST = """
-import base64, json, os, pathlib, time
+import base64, json, os, pathlib
+from pytest_warmci.clients.waiting import Look, wait_until
 
 def claims(token):
     body = token["access_token"].split(".")[1]
@@ -31,10 +32,7 @@ def test_two_realms(realm, sso, run):
     names.with_suffix(".part").write_text(" ".join(each.name for each in found))
     names.with_suffix(".part").rename(names)
     opened = pathlib.Path(os.environ["CROWD_GATE"])
-    for _ in range(6000):
-        if opened.exists():
-            break
-        time.sleep(0.1)
+    wait_until(lambda: Look(opened.exists(), "shut"), timeout=600)
 """
 ONLY = ("--warmci-head", "published", "-k", "deploys or logs_in or two_realms")
 

@@ -101,7 +101,7 @@ class SsoHaunt(Haunt):
     def service(self) -> LiveService:
         """What the live-warm Keycloak is made of."""
         folder = self.recipe.with_name("keycloak")
-        return open_service(folder, self.opened, lambda *_: self.keycloak_engine())
+        return open_service(folder, self.opened, self.keycloak_engine())
 
     @property
     def keycloak(self) -> FakeKeycloak:

@@ -251,7 +251,7 @@ def test_a_realm_is_on_record_or_not(top: Path) -> None:
     for where, ended in deaths(lambda: realm_records.put(state, due), top):
         assert realm_records.of_all(state) in (([due],) if ended else ([FIRST], [due])), where
 
-    for where, ended in deaths(lambda: realm_records.drop(state, due), top):
+    for where, ended in deaths(lambda: realm_records.drop(state, due.run, due.realm), top):
         assert realm_records.of_all(state) in (([],) if ended else ([due], [])), where
 
 

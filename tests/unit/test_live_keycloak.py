@@ -18,7 +18,6 @@ from pytest_warmci.runs.live_keycloak import (
     open_service,
 )
 from tests.fake_keycloak import SILENCE, Trouble
-from tests.sso_ghost import KeycloakEngine
 from tests.unit.haunts import SsoHaunt
 
 MASTER = "GET /realms/master"
@@ -111,18 +110,11 @@ def test_without_one_there_is_a_way_out(tmp_path: Path) -> None:
 
 
 def test_it_is_made_of_its_recipe(sso: SsoHaunt) -> None:
-    """With an engine for that recipe, which is asked for once."""
-    asked: list[tuple[Path, Path]] = []
+    """With the engine for that recipe."""
     engine = sso.keycloak_engine()
-    folder = sso.recipe.with_name("keycloak")
 
-    def make(*words: Path) -> KeycloakEngine:
-        asked.append((words[0], words[1]))
-        return engine
+    service = open_service(sso.recipe.with_name("keycloak"), sso.opened, engine)
 
-    service = open_service(folder, sso.opened, make)
-
-    assert [(folder, sso.opened.cache)] == asked
     assert ("keycloak", engine) == (service.enrolment.recipe, service.engine)
     assert isinstance(service, LivePlace)
 

@@ -61,8 +61,8 @@ def test_what_is_dropped_is_gone(state: StateDirectory) -> None:
     realm_records.put(state, SECOND)
 
     for _ in range(2):
-        realm_records.drop(state, FIRST)
-    realm_records.drop(state, OTHERS)
+        realm_records.drop(state, FIRST.run, FIRST.realm)
+    realm_records.drop(state, OTHERS.run, OTHERS.realm)
 
     assert [SECOND] == realm_records.of_all(state)
 

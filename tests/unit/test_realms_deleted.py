@@ -68,7 +68,7 @@ def test_a_realm_without_the_records_token_is_never_deleted(
     realm_records.put(run.state, record)
 
     with hold(module.mutex(run.state), who=Holder("1a2b3c", "realms", "x"), limit=0):
-        delete_one(live, record)
+        delete_one(live, record.realm, record.run, record.token)
 
     assert (["blog-1a2b3c"], {}) == (names(live), records(run.state))
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from pytest_warmci.api import App
 from pytest_warmci.errors import (
     InputError,
     KeycloakTrouble,
@@ -163,7 +164,7 @@ class Login:
 
 
 def prove(signing: Signing, who: str | Exception, spec: SsoSpec = SPEC) -> None:
-    signing.on.prove_login(cast("LoginModule", Login(who)), object(), spec)
+    signing.on.prove_login(cast("LoginModule", Login(who)), cast("App", object()), spec)
 
 
 @pytest.fixture
