@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import xdist.scheduler
+import yaml
 
 # Imported here because pytester forgets what was imported inside of a run, which costs seconds.
 import pytest_warmci.plugin.asserts
@@ -158,6 +159,10 @@ class Shop:
         """Return the registry entry's text."""
         path = self.state / "canonicals" / "process" / "ghost.yml"
         return path.read_text() if path.exists() else None
+
+    def known_good(self) -> dict[str, Any]:
+        """Return what the registry entry says (in its text a run id of digits has quotes)."""
+        return dict(yaml.safe_load(self.entry() or "{}"))
 
     def database(self) -> dict[str, Any]:
         """Return the canonical's database as it lies there."""
