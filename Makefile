@@ -83,7 +83,7 @@ format: venv ## let ruff format and mend what it can
 lock: ## write requirements.lock anew (keeps versions that still fit)
 	@[ -x $(BIN)/uv ] || $(MAKE) --no-print-directory venv
 	$(STEP) "lock: requirements.lock"
-	@$(BIN)/uv pip compile pyproject.toml --extra process --group dev --universal \
+	@$(BIN)/uv pip compile pyproject.toml --extra process --extra swarm --group dev --universal \
 	    --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet \
 	    $(LOCK_FLAGS) --output-file requirements.lock > /dev/null
 	@sed -i '1i # Everything to develop and run pytest-warmci. Written by `make lock`; installed by `make venv`.' \

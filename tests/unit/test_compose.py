@@ -199,9 +199,9 @@ def test_secrets_of_the_stack() -> None:
     )
 
     assert {
-        "db": Secret("db", "db_v2", 64, generate=True),
-        "old": Secret("old", "old_v1", 32, generate=False),
-        "plain": Secret("plain", "plain", 32, generate=True),
+        "db": Secret("db", "db_v2", 64, generate=True, server_name=f"{STACK}_db_v2"),
+        "old": Secret("old", "old_v1", 32, generate=False, server_name=f"{STACK}_old_v1"),
+        "plain": Secret("plain", "plain", 32, generate=True, server_name="plain"),
         "kept": Secret("kept", "kept", 32, generate=False),
     } == rendered.secrets
     assert f"{STACK}_db_v2" == rendered.keys["secrets.db.name"]

@@ -16,7 +16,7 @@ from pytest_warmci.engines.process import artifacts, boot, installs
 from pytest_warmci.engines.process.plan import HealthPlan, ServicePlan, bin_folder
 from pytest_warmci.engines.process.provision import Provision
 from pytest_warmci.engines.process.records import OwnerRecord, Records, new_record
-from pytest_warmci.engines.process.secrets import mask, provide_secrets
+from pytest_warmci.engines.secrets import mask, provide_secrets
 from pytest_warmci.errors import AddressTaken, CommandFailed, RecipeFailed
 from pytest_warmci.model import Stack
 from pytest_warmci.protocols import AppPlace

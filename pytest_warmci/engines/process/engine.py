@@ -17,7 +17,7 @@ from pytest_warmci.engines.process.logs import LogWatch, mask_logs
 from pytest_warmci.engines.process.plan import running_as_root
 from pytest_warmci.engines.process.provision import Provision
 from pytest_warmci.engines.process.records import KEY, OwnerRecord, Records
-from pytest_warmci.engines.process.secrets import read_secret, secret_values
+from pytest_warmci.engines.secrets import read_secret, secret_values
 from pytest_warmci.errors import AddressTaken, NotEvaluated, RecipeFailed
 from pytest_warmci.model import RunningService, Stack
 from pytest_warmci.protocols import AppPlace, Progress

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from pytest_warmci.clients.files import remove_tree, write_bytes
-from pytest_warmci.engines.process.secrets import mask
+from pytest_warmci.engines.secrets import mask
 from pytest_warmci.errors import DiskTooSmall
 
 MOST: Final = 64 * 1024 * 1024

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pytest_warmci.engines.process.config import HttpCheck, ProcessConfig, ServiceConfig
 from pytest_warmci.engines.process.paths import Replacements
-from pytest_warmci.engines.process.secrets import secret_path
+from pytest_warmci.engines.secrets import secret_path
 from pytest_warmci.errors import EngineCannotSee, InputError
 from pytest_warmci.model import Address, ConfigMount, Healthcheck, Service, Stack
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_warmci.engines.process.secrets import (
+from pytest_warmci.engines.secrets import (
     mask,
     provide_secrets,
     read_secret,

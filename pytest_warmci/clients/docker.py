@@ -1,0 +1,243 @@
+"""Docker's API: the only place that talks to an engine. Looks, and makes and removes single things.
+
+What is asked for is returned as Docker's own plain data (the API's JSON), because most of it only
+passes through; the names are those of version 1.41 of the API.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import docker
+import docker.errors
+from docker.context import ContextAPI
+from docker.utils import kwargs_from_env
+
+from pytest_warmci.errors import CommandFailed, EngineUnavailable, FetchFailed
+
+_SECONDS: Final = 60
+"""How long one answer may take; a hung engine must not hang a run."""
+
+_PULL_SECONDS: Final = 1800
+
+Facts = dict[str, Any]
+"""One thing as Docker describes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Which engine is meant: its URL, what chose it, and how its command line finds it."""
+
+    url: str
+    origin: str
+    arguments: tuple[str, ...]
+    tls: Any = None
+
+
+def find_endpoint() -> Endpoint:
+    """Return the engine that the `docker` command would use: DOCKER_HOST, or a context.
+
+    Raises:
+        EngineUnavailable: DOCKER_CONTEXT names a context that is not there.
+    """
+    given = os.environ.get("DOCKER_HOST", "")
+    if given:
+        found = kwargs_from_env()
+        url = str(found.get("base_url") or given)
+        return Endpoint(url, "DOCKER_HOST", ("--host", given), found.get("tls"))
+    named = os.environ.get("DOCKER_CONTEXT", "")
+    with _explained(named):
+        context = ContextAPI.get_context(named) if named else ContextAPI.get_current_context()
+    if context is None:
+        raise EngineUnavailable(
+            f"there is no Docker context '{named}'",
+            why="DOCKER_CONTEXT names it",
+            remedy="docker context ls shows them all",
+        )
+    origin = f"context {context.Name}"
+    return Endpoint(str(context.Host), origin, ("--context", str(context.Name)), context.TLSConfig)
+
+
+class Docker:
+    """One Docker engine.
+
+    Every method raises `EngineUnavailable` when it does not answer (any more), and `CommandFailed`
+    when it refuses.
+
+    Args:
+        endpoint: Which one.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        with _explained(endpoint.url):
+            self._api = docker.APIClient(
+                base_url=endpoint.url,
+                version="auto",
+                timeout=_SECONDS,
+                tls=False if endpoint.tls is None else endpoint.tls,
+                use_ssh_client=endpoint.url.startswith("ssh://"),
+            )
+
+    def info(self) -> Facts:
+        """Return what the engine says of itself and its Swarm."""
+        return dict(self._asked("info"))
+
+    def services(self, labels: Mapping[str, str]) -> list[Facts]:
+        """Return all services with these labels."""
+        return list(self._asked("services", filters=_filters(labels)))
+
+    def tasks(self, labels: Mapping[str, str]) -> list[Facts]:
+        """Return all tasks of services with these labels, also of services that are gone."""
+        return list(self._asked("tasks", filters=_filters(labels)))
+
+    def containers(self, labels: Mapping[str, str]) -> list[Facts]:
+        """Return all containers of this node with these labels, stopped ones too."""
+        return list(self._asked("containers", all=True, filters=_filters(labels)))
+
+    def networks(self, labels: Mapping[str, str]) -> list[Facts]:
+        """Return all networks with these labels."""
+        return list(self._asked("networks", filters=_filters(labels)))
+
+    def network_names(self) -> set[str]:
+        """Return the names of all networks."""
+        return {str(each["Name"]) for each in self._asked("networks")}
+
+    def secrets(self, labels: Mapping[str, str]) -> list[Facts]:
+        """Return all secrets with these labels (never their values: Docker tells nobody)."""
+        return list(self._asked("secrets", filters=_filters(labels)))
+
+    def configs(self, labels: Mapping[str, str]) -> list[Facts]:
+        """Return all configs with these labels."""
+        return list(self._asked("configs", filters=_filters(labels)))
+
+    def volumes(self, labels: Mapping[str, str]) -> list[Facts]:
+        """Return all volumes of this node with these labels."""
+        return list(self._asked("volumes", filters=_filters(labels))["Volumes"] or [])
+
+    def find_secret(self, name: str) -> Facts | None:
+        """Return the secret of exactly that name."""
+        found = self._asked("secrets", filters={"name": name})
+        return next((each for each in found if each["Spec"]["Name"] == name), None)
+
+    def find_config(self, name: str) -> Facts | None:
+        """Return the config of exactly that name."""
+        found = self._asked("configs", filters={"name": name})
+        return next((each for each in found if each["Spec"]["Name"] == name), None)
+
+    def find_volume(self, name: str) -> Facts | None:
+        """Return the volume of exactly that name on this node."""
+        return self._found("inspect_volume", name)
+
+    def find_container(self, container: str) -> Facts | None:
+        """Return a container of this node by its id."""
+        return self._found("inspect_container", container)
+
+    def find_image(self, name: str) -> Facts | None:
+        """Return an image of this node by its name."""
+        return self._found("inspect_image", name)
+
+    def pull(self, name: str) -> None:
+        """Fetch an image from its registry.
+
+        Raises:
+            FetchFailed: It cannot be had.
+        """
+        tag = None if "@" in name or ":" in name.rpartition("/")[2] else "latest"
+        before, self._api.timeout = self._api.timeout, _PULL_SECONDS
+        try:
+            for told in self._api.pull(name, tag=tag, stream=True, decode=True):
+                if "error" in told:
+                    raise _not_fetched(name, str(told["error"]))
+        except docker.errors.APIError as error:
+            raise _not_fetched(name, str(error.explanation or error)) from None
+        except OSError as error:
+            raise _not_fetched(name, str(error)) from None
+        finally:
+            self._api.timeout = before
+
+    def create_secret(self, name: str, value: bytes, labels: Mapping[str, str]) -> None:
+        """Create a secret."""
+        self._asked("create_secret", name, value, labels=dict(labels))
+
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> Facts:
+        """Create a volume on this node; the one that is there when there is one."""
+        return dict(self._asked("create_volume", name, labels=dict(labels)))
+
+    def remove(self, kind: str, name: str) -> bool:
+        """Remove a service, network, secret, config or volume; fine when there is none.
+
+        Returns:
+            False while something still uses it.
+        """
+        with _explained(self.endpoint.url):
+            try:
+                getattr(self._api, f"remove_{kind}")(name)
+            except docker.errors.NotFound:
+                return True
+            except docker.errors.APIError as error:
+                if error.status_code in (400, 403, 409) and _in_use(str(error.explanation)):
+                    return False
+                raise
+        return True
+
+    def service_logs(self, service: str, lines: int) -> Iterator[bytes]:
+        """Yield the end of what the tasks of a service have written, both outputs in pieces."""
+        with _explained(self.endpoint.url):
+            yield from self._api.service_logs(service, stdout=True, stderr=True, tail=str(lines))
+
+    def _asked(self, verb: str, *args: Any, **kwargs: Any) -> Any:
+        with _explained(self.endpoint.url):
+            return getattr(self._api, verb)(*args, **kwargs)
+
+    def _found(self, verb: str, name: str) -> Facts | None:
+        with _explained(self.endpoint.url):
+            try:
+                return dict(getattr(self._api, verb)(name))
+            except docker.errors.NotFound:
+                return None
+
+
+def _filters(labels: Mapping[str, str]) -> dict[str, Sequence[str]]:
+    return {"label": [f"{name}={value}" for name, value in labels.items()]}
+
+
+def _in_use(text: str) -> bool:
+    """Tell whether a refusal to remove something says that it is still used."""
+    return any(words in text for words in ("in use", "is being used", "has active endpoints"))
+
+
+def _not_fetched(name: str, why: str) -> FetchFailed:
+    return FetchFailed(
+        f"the image {name} could not be pulled",
+        why=why,
+        remedy=f"docker pull {name} shows what its registry says",
+    )
+
+
+@contextmanager
+def _explained(where: str) -> Iterator[None]:
+    """Turn errors of the library into ours."""
+    try:
+        yield
+    except docker.errors.APIError as error:
+        raise CommandFailed(
+            "Docker refused", where=where, why=str(error.explanation or error)
+        ) from None
+    except (docker.errors.DockerException, OSError) as error:
+        raise EngineUnavailable(
+            "no Docker engine answers",
+            where=where,
+            why=_last_line(error),
+            remedy="start it, or name another one in DOCKER_HOST",
+        ) from None
+
+
+def _last_line(error: BaseException) -> str:
+    return (
+        str(error).strip().splitlines()[-1][:300] if str(error).strip() else type(error).__name__
+    )

@@ -1,0 +1,118 @@
+"""What a Swarm has of one app: found by label, removed by label, foreign things refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pytest_warmci.clients.docker import Docker, Facts
+from pytest_warmci.engines.swarm import labels
+from pytest_warmci.errors import NotEvaluated
+
+# Both of what a stack is made of and in the order in which it can be removed.
+_SMALL: Final = ("network", "secret", "config")
+
+
+class Belongings:
+    """The things of one stack.
+
+    Args:
+        docker: The engine, a manager of the Swarm.
+        stack: The stack's name.
+        state: The uuid of the state directory whose app it is.
+    """
+
+    def __init__(self, docker: Docker, stack: str, state: str) -> None:
+        self.docker = docker
+        self.stack = stack
+        self.state = state
+
+    def services(self) -> list[Facts]:
+        """Return the app's services."""
+        return self.docker.services(labels.of_app(self.stack, self.state))
+
+    def tasks(self) -> list[Facts]:
+        """Return the tasks of the stack, also of services that are gone."""
+        return self.docker.tasks(labels.of_stack(self.stack))
+
+    def volumes(self) -> list[Facts]:
+        """Return the app's volumes on this node."""
+        return self.docker.volumes(labels.of_app(self.stack, self.state))
+
+    def check_ours(self) -> None:
+        """See that nothing of this stack belongs to somebody else.
+
+        Raises:
+            NotEvaluated: Something does; it is named.
+        """
+        foreign = list(self._foreign())
+        if foreign:
+            raise NotEvaluated(
+                f"there is a stack '{self.stack}' that is not ours",
+                where=self.docker.endpoint.url,
+                why=f"without our label: {', '.join(foreign[:5])}",
+                remedy="remove it, or choose another base domain",
+            )
+
+    def remove_services(self) -> None:
+        """Begin to stop the app."""
+        for service in self.services():
+            self.docker.remove("service", str(service["ID"]))
+
+    def remove_small(self) -> list[str]:
+        """Remove networks, secrets and configs; return what is still in use."""
+        return [
+            f"{kind} {name_of(each)}"
+            for kind in _SMALL
+            for each in self._ours(kind)
+            if not self.docker.remove(kind, str(each.get("ID") or each["Id"]))
+        ]
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume of the app.
+
+        Raises:
+            NotEvaluated: Something uses it.
+        """
+        if not self.docker.remove("volume", name):
+            raise NotEvaluated(
+                f"the volume {name} is in use",
+                where=self.docker.endpoint.url,
+                remedy=f"docker ps --all --filter volume={name} shows by what",
+            )
+
+    def left(self, *, volumes: bool) -> list[str]:
+        """List what there is of the app, by kind and name; of its volumes only if asked."""
+        found = [f"service {name_of(each)}" for each in self.services()]
+        found += [f"task {task['ID'][:12]}" for task in self.tasks()]
+        found += [
+            f"container {each['Id'][:12]}"
+            for each in self.docker.containers(labels.of_stack(self.stack))
+        ]
+        for kind in _SMALL:
+            found += [f"{kind} {name_of(each)}" for each in self._ours(kind)]
+        if volumes:
+            found += [f"volume {name_of(each)}" for each in self.volumes()]
+        return found
+
+    def _ours(self, kind: str) -> list[Facts]:
+        found: list[Facts] = getattr(self.docker, f"{kind}s")(
+            labels.of_app(self.stack, self.state)
+        )
+        return found
+
+    def _foreign(self) -> Iterator[str]:
+        for kind in ("service", *_SMALL, "volume"):
+            for each in getattr(self.docker, f"{kind}s")(labels.of_stack(self.stack)):
+                if labels_of(each).get(labels.STATE) != self.state:
+                    yield f"{kind} {name_of(each)}"
+
+
+def name_of(thing: Facts) -> str:
+    """Return the name of a service, network, secret, config or volume."""
+    return str(thing.get("Spec", thing)["Name"])
+
+
+def labels_of(thing: Facts) -> dict[str, Any]:
+    """Return the labels of a service, network, secret, config or volume."""
+    return dict(thing.get("Spec", thing).get("Labels") or {})

@@ -1,0 +1,262 @@
+"""Has a deployment converged? Judged from what Swarm says of services and tasks. Pure.
+
+Docker's own answers cannot be used: `docker stack deploy` returns at once, its `--detach=false`
+calls a rolled back update converged, and a service's own spec says what is wished and not what
+runs. Each rule here was seen on Docker 20.10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pytest_warmci.clients.waiting import Look
+from pytest_warmci.engines.swarm import labels
+
+_ENDED: Final = frozenset({"complete", "failed", "shutdown", "rejected", "orphaned", "remove"})
+_WANTED: Final = frozenset({"ready", "running"})
+
+_CRASHES: Final = 3
+"""After so many the service is in a loop. One or two happen to healthy apps: Swarm ignores
+`depends_on`, so an app that is faster than its database ends and is started again."""
+
+_PENDING_SECONDS: Final = 5.0
+"""A task that cannot be placed stays pending for ever; for an instant many are."""
+
+_DEAD_SECONDS: Final = 1.0
+"""Between two tasks of a service there may be none for an instant."""
+
+
+class Doomed(Exception):
+    """The deployment will never converge, by the fault of one service.
+
+    Args:
+        service: Its name.
+        reason: Why, with the error of its task.
+        place: Whether that is trouble of the place and not the recipe's fault.
+    """
+
+    def __init__(self, service: str, reason: str, *, place: bool = False) -> None:
+        super().__init__(f"{service}: {reason}")
+        self.service = service
+        self.reason = reason
+        self.place = place
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLook:
+    """One task: `intended` tells whether it is of the spec that its service has now, `earlier`
+    whether it was there before the deployment."""
+
+    id: str
+    state: str
+    desired: str
+    error: str
+    intended: bool
+    earlier: bool
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether nothing of it runs any more."""
+        return self.state in _ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLook:
+    """One service: `wanted` is how many tasks should run, `job` whether they should end instead,
+    `intended` whether its spec is the one that was deployed."""
+
+    name: str
+    wanted: int
+    job: bool
+    update: str
+    message: str
+    intended: bool
+    tasks: tuple[TaskLook, ...]
+
+    @property
+    def running(self) -> list[TaskLook]:
+        """The tasks that run, of whatever spec."""
+        return [task for task in self.tasks if task.state == "running"]
+
+    @property
+    def good(self) -> bool:
+        """Tell whether exactly what was deployed runs, and nothing is under way."""
+        if not self.intended or self.update not in ("", "completed"):
+            return False
+        if self.job:
+            done = [task for task in self.tasks if task.intended and task.state == "complete"]
+            return len(done) >= self.wanted
+        alive = [task for task in self.tasks if not task.ended]
+        ours = [task for task in self.running if task.intended]
+        return len(ours) == len(alive) == self.wanted
+
+    @property
+    def errors(self) -> str:
+        """What its tasks died of since the deployment, the newest first."""
+        said = [task.error for task in reversed(self.tasks) if task.error and not task.earlier]
+        return "; ".join(dict.fromkeys(said)) or self.message or "no error was given"
+
+    def __str__(self) -> str:
+        alive = [task for task in self.tasks if not task.ended]
+        states = [f"{task.state}{'' if task.intended else ' (old)'}" for task in alive]
+        errors = {task.error for task in alive if task.error}
+        words = [f"{self.name} {len(self.running)}/{self.wanted}", *dict.fromkeys(states)]
+        if self.update:
+            words.append(f"update {self.update}")
+        return ", ".join([*words, *sorted(errors)])
+
+
+def look_at(
+    service: Mapping[str, Any],
+    tasks: Iterable[Mapping[str, Any]],
+    token: str,
+    earlier: Collection[str],
+) -> ServiceLook:
+    """Read one service and its tasks as Docker's API describes them.
+
+    Args:
+        service: The service.
+        tasks: All tasks, of this service and of others.
+        token: The label of the deployment that is waited for.
+        earlier: The ids of the tasks that were there before it.
+    """
+    spec = service["Spec"]
+    wish = spec["TaskTemplate"]["ContainerSpec"]
+    update = service.get("UpdateStatus") or {}
+    own = sorted(
+        (task for task in tasks if task["ServiceID"] == service["ID"]),
+        key=lambda task: str(task["CreatedAt"]),
+    )
+    looks = tuple(_task(task, wish, earlier) for task in own)
+    wanted, job = _wanted(spec["Mode"], looks)
+    return ServiceLook(
+        name=str(spec["Name"]),
+        wanted=wanted,
+        job=job,
+        update=str(update.get("State") or ""),
+        message=str(update.get("Message") or ""),
+        intended=spec.get("Labels", {}).get(labels.DEPLOY) == token,
+        tasks=looks,
+    )
+
+
+def _task(task: Mapping[str, Any], wish: Mapping[str, Any], earlier: Collection[str]) -> TaskLook:
+    status = task["Status"]
+    code = (status.get("ContainerStatus") or {}).get("ExitCode")
+    error = str(status.get("Err") or "")
+    if not error and status["State"] == "complete":
+        error = f"ended by itself with exit code {code or 0}"
+    return TaskLook(
+        id=str(task["ID"]),
+        state=str(status["State"]),
+        desired=str(task["DesiredState"]),
+        error=error,
+        intended=task["Spec"].get("ContainerSpec") == wish,
+        earlier=task["ID"] in earlier,
+    )
+
+
+def _wanted(mode: Mapping[str, Any], tasks: Sequence[TaskLook]) -> tuple[int, bool]:
+    if "Replicated" in mode:
+        return int(mode["Replicated"].get("Replicas", 1)), False
+    if "ReplicatedJob" in mode:
+        job = mode["ReplicatedJob"]
+        return int(job.get("TotalCompletions") or job.get("MaxConcurrent") or 1), True
+    # one on each node that will take it: as many as Swarm has made
+    return max(1, sum(task.desired in _WANTED for task in tasks)), "GlobalJob" in mode
+
+
+@dataclass
+class Convergence:
+    """Judges one deployment from look to look.
+
+    Args:
+        expected: The services that must be there.
+        clock: Seconds, monotonic.
+    """
+
+    expected: Collection[str]
+    clock: Callable[[], float]
+    _since: dict[tuple[str, str], float] = field(default_factory=dict)
+    _dead: set[str] = field(default_factory=set)
+    _crashes: dict[str, int] = field(default_factory=dict)
+    _were_good: set[str] = field(default_factory=set)
+
+    def look(self, services: Sequence[ServiceLook]) -> Look:
+        """Return whether it has converged, and in words what there is.
+
+        Args:
+            services: All services of the stack, as they are now.
+
+        Raises:
+            Doomed: It never will.
+        """
+        known = [service for service in services if service.name in self.expected]
+        good = {service.name for service in known if service.good}
+        for service in known:
+            others = set(self.expected) - {service.name}
+            self._count(service, alone=others <= good and others <= self._were_good)
+            self._check(service)
+        self._were_good = good
+        missing = sorted(set(self.expected) - {service.name for service in known})
+        words = [str(service) for service in known if not service.good]
+        words += [f"{name} is not there" for name in missing]
+        return Look(not words, "; ".join(words) or "converged")
+
+    def _check(self, service: ServiceLook) -> None:
+        if service.update.startswith("rollback"):
+            raise _doomed(service, f"Swarm rolled it back: {service.errors}")
+        if service.update == "paused":
+            raise _doomed(service, f"Swarm paused its update: {service.errors}")
+        if not service.intended:
+            raise Doomed(service.name, "somebody else has deployed it meanwhile", place=True)
+        if self._crashes.get(service.name, 0) >= _CRASHES:
+            raise _doomed(service, f"crashes again and again: {service.errors}")
+        stuck = [
+            task
+            for task in service.tasks
+            if task.state == "pending" and task.error and task.desired in _WANTED
+        ]
+        if self._lasts(("pending", service.name), bool(stuck), _PENDING_SECONDS):
+            raise Doomed(service.name, f"cannot be placed: {stuck[0].error}")
+        gone = (
+            service.wanted > 0
+            and not service.job
+            and service.update != "updating"
+            and bool(service.tasks)
+            and not any(task.desired in _WANTED for task in service.tasks)
+            and all(task.ended for task in service.tasks)
+        )
+        if self._lasts(("gone", service.name), gone, _DEAD_SECONDS):
+            raise _doomed(
+                service, f"is down, and Swarm never starts it again: {service.tasks[-1].error}"
+            )
+
+    def _count(self, service: ServiceLook, *, alone: bool) -> None:
+        """Count tasks that ended; only from when all other services are there do they matter."""
+        ended = {
+            task.id
+            for task in service.tasks
+            if task.intended
+            and not task.earlier
+            and task.state in ("failed", "rejected", "complete")
+        }
+        fresh = ended - self._dead
+        self._dead |= fresh
+        if alone and not service.job:
+            self._crashes[service.name] = self._crashes.get(service.name, 0) + len(fresh)
+
+    def _lasts(self, key: tuple[str, str], holds: bool, seconds: float) -> bool:  # noqa: FBT001
+        if not holds:
+            self._since.pop(key, None)
+            return False
+        now = self.clock()
+        return now - self._since.setdefault(key, now) >= seconds
+
+
+def _doomed(service: ServiceLook, reason: str) -> Doomed:
+    errors = [task.error for task in service.tasks if task.error and not task.earlier]
+    images = [error for error in errors if "No such image" in error]
+    return Doomed(service.name, reason, place=bool(images) and images == errors)

@@ -1,0 +1,333 @@
+"""The engine for Docker Swarm: deploy, converge, undeploy, settle, remove."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from pytest_warmci.clients.docker import Docker, Facts, find_endpoint
+from pytest_warmci.clients.files import (
+    make_folder,
+    read_record,
+    remove_tree,
+    write_json,
+    write_text,
+    write_yaml,
+)
+from pytest_warmci.clients.waiting import Look, WaitedTooLong, wait_until
+from pytest_warmci.engines.secrets import mask, read_secret, secret_values
+from pytest_warmci.engines.swarm import keys, labels
+from pytest_warmci.engines.swarm.belongings import Belongings, labels_of
+from pytest_warmci.engines.swarm.checks import check_names, check_swarm, provide_images
+from pytest_warmci.engines.swarm.convergence import Convergence, Doomed, look_at
+from pytest_warmci.engines.swarm.data import Volumes
+from pytest_warmci.engines.swarm.deploying import check_files, check_variables, stack_deploy
+from pytest_warmci.engines.swarm.options import SwarmOptions
+from pytest_warmci.engines.swarm.override import overriding
+from pytest_warmci.engines.swarm.secrets import create_secrets
+from pytest_warmci.errors import EngineUnavailable, NotEvaluated, RecipeFailed, StateDamaged
+from pytest_warmci.model import FORMAT, RunningService, Stack
+from pytest_warmci.naming import new_token, stack_name
+from pytest_warmci.protocols import AppPlace, Progress
+
+_EVERY: Final = 0.2
+_FOLDER: Final = "stack"
+"""Folder of an app with what this engine keeps of it beside its secrets and logs."""
+
+_RECORD: Final = "deploy.json"
+"""File in it: the label of the last deployment, its services, and the tasks before it."""
+
+_LOG_LINES: Final = 5_000
+_SHOWN_LINES: Final = 15
+
+
+class SwarmEngine:
+    """Runs recipes as stacks of a Docker Swarm.
+
+    Args:
+        state: The uuid of the state directory: everything that is made carries it.
+        options: What the session was told about the Swarm.
+        progress: Told about work that takes long.
+    """
+
+    name = "swarm"
+
+    def __init__(self, state: str, options: SwarmOptions, progress: Progress) -> None:
+        self._state = state
+        self._options = options
+        self._progress = progress
+
+    @cached_property
+    def _docker(self) -> Docker:
+        return Docker(find_endpoint())
+
+    @cached_property
+    def _info(self) -> Facts:
+        return self._docker.info()
+
+    def check(self) -> None:
+        """Raise when there is no Swarm that we can deploy to."""
+        self._options.check()
+        check_swarm(self._docker, self._info)
+
+    def examine(self, stack: Stack) -> None:
+        """Raise when a Swarm cannot run what the stack says; change nothing."""
+        check_names(stack)
+        check_variables(stack)
+        check_files(stack)
+
+    def classify(self, differing: Sequence[str]) -> keys.KeyDifferences:
+        """Sort differing compose keys: a Swarm sees all but those that it ignores."""
+        return keys.classify(differing)
+
+    def prepare(self, stack: Stack) -> None:
+        """Fetch the images that are not there, and see that what the stack shares is."""
+        self.examine(stack)
+        provide_images(self._docker, stack, self._progress)
+
+    def deploy(self, app: AppPlace, stack: Stack) -> None:
+        """Begin to bring the app to `stack`, in place when something of it runs."""
+        belongings = self._belongings(app)
+        belongings.check_ours()
+        self.prepare(stack)
+        create_secrets(belongings, app.folder, stack)
+        token = new_token()
+        folder = app.folder / _FOLDER
+        make_folder(folder)
+        write_json(
+            folder / _RECORD,
+            {
+                "format": FORMAT,
+                "deploy": token,
+                "services": [f"{stack.name}_{name}" for name in stack.services],
+                "earlier": [task["ID"] for task in belongings.tasks()],
+            },
+        )
+        override = folder / "override.yml"
+        write_yaml(override, overriding(stack, state=self._state, token=token))
+        overrides = [*self._options.overrides, override]
+        stack_deploy(self._docker.endpoint, stack, app.folder / "recipe", overrides)
+
+    def wait_converged(self, app: AppPlace, stack: Stack, timeout: float) -> None:
+        """Return when every service of `stack` runs as it was deployed, and is healthy.
+
+        Raises:
+            RecipeFailed: It never will, or does not in time.
+            NotEvaluated: Somebody else has deployed it, or a node cannot have an image.
+        """
+        belongings = self._belongings(app)
+        record = self._record(app)
+        judged = Convergence(frozenset(record["services"]), time.monotonic)
+        what = f"{stack.recipe} {stack.revision}"
+
+        def look() -> Look:
+            tasks = belongings.tasks()
+            return judged.look(
+                [
+                    look_at(service, tasks, record["deploy"], record["earlier"])
+                    for service in belongings.services()
+                ]
+            )
+
+        try:
+            wait_until(look, timeout=timeout, every=_EVERY)
+        except Doomed as doomed:
+            why = f"{doomed.reason}\n{self._tail(app, belongings, doomed.service)}"
+            kind = NotEvaluated if doomed.place else RecipeFailed
+            raise kind(
+                f"service '{doomed.service.removeprefix(f'{stack.name}_')}' does not come up",
+                where=what,
+                why=why,
+            ) from None
+        except WaitedTooLong as late:
+            raise RecipeFailed(
+                f"not converged after {late.seconds:.0f} s",
+                where=what,
+                why=late.state,
+                remedy="look at the logs; a slow machine may need a longer timeouts.deploy",
+            ) from None
+
+    def undeploy(self, app: AppPlace) -> None:
+        """Begin to stop the app; its volumes stay, and its secrets in the app's folder."""
+        self._belongings(app).remove_services()
+
+    def settle(self, app: AppPlace, timeout: float) -> None:
+        """Return when nothing of the app runs any more and only its volumes are left.
+
+        Raises:
+            NotEvaluated: Something would not go.
+        """
+        belongings = self._belongings(app)
+
+        def look() -> Look:
+            left = belongings.left(volumes=False)
+            running = [each for each in left if each.startswith(("service", "task", "container"))]
+            if not running:
+                left = belongings.remove_small()
+            return Look(not left, f"still there: {', '.join(left)}")
+
+        try:
+            wait_until(look, timeout=timeout, every=_EVERY)
+        except WaitedTooLong as late:
+            raise NotEvaluated(
+                "the app does not go",
+                where=app.domain,
+                why=late.state,
+                changed="its services were removed",
+            ) from None
+
+    def remove(self, app: AppPlace) -> None:
+        """Delete all that the Swarm and this engine keep of an undeployed app."""
+        belongings = self._belongings(app)
+        belongings.remove_small()
+        self._volumes(belongings).drop(())
+        for name in (_FOLDER, "secrets", "logs"):
+            remove_tree(app.folder / name)
+
+    def running(self, app: AppPlace) -> Sequence[RunningService]:
+        """Say what runs now, a task a line."""
+        belongings = self._belongings(app)
+        names = {each["ID"]: str(each["Spec"]["Name"]) for each in belongings.services()}
+        return [
+            RunningService(
+                name=names[task["ServiceID"]].removeprefix(f"{belongings.stack}_"),
+                version=str(task["Spec"]["ContainerSpec"]["Image"]),
+                since=_seconds(str(task["Status"]["Timestamp"])),
+                instance=str(task["ID"]),
+            )
+            for task in belongings.tasks()
+            if task["Status"]["State"] == "running" and task["ServiceID"] in names
+        ]
+
+    def prove(self, app: AppPlace, stack: Stack) -> str:
+        """Prove that exactly `stack` runs: its commit, its images, where its data is.
+
+        Returns:
+            The proof in words.
+
+        Raises:
+            NotEvaluated: Something else runs, or on another node than the volumes.
+        """
+        belongings = self._belongings(app)
+        wanted = {labels.COMMIT: stack.revision.commit, labels.DEPLOY: self._record(app)["deploy"]}
+        tasks = [task for task in belongings.tasks() if task["Status"]["State"] == "running"]
+        by_name = {str(each["Spec"]["Name"]): each for each in belongings.services()}
+        words = []
+        for name, service in stack.services.items():
+            found = by_name.get(f"{stack.name}_{name}")
+            if found is None or not wanted.items() <= labels_of(found).items():
+                raise NotEvaluated(f"service '{name}' does not run as {stack.revision} says")
+            own = [task for task in tasks if task["ServiceID"] == found["ID"]]
+            words.append(self._prove_tasks(name, service.image, own, keeps=bool(service.volumes)))
+        updated = [each for each in by_name.values() if each.get("UpdateStatus")]
+        how = "updated in place" if updated else "deployed once"
+        return f"{', '.join(words)}; {how} as commit {stack.revision.commit[:8]} says"
+
+    def _prove_tasks(self, name: str, image: str, tasks: Sequence[Facts], *, keeps: bool) -> str:
+        node = str(self._info["Swarm"]["NodeID"])
+        shown = ""
+        for task in tasks:
+            if str(task["NodeID"]) != node:
+                if keeps:
+                    raise NotEvaluated(
+                        f"service '{name}' runs on another node than {node}",
+                        why="its volumes are there, where this engine cannot keep them",
+                        remedy="pin it with a placement constraint in an override file",
+                    )
+                continue
+            container = self._docker.find_container(
+                str(task["Status"]["ContainerStatus"]["ContainerID"])
+            )
+            wanted = self._docker.find_image(image)
+            if container is None or wanted is None or container["Image"] != wanted["Id"]:
+                raise NotEvaluated(f"service '{name}' does not run the image {image}")
+            shown = f" ({wanted['Id'].removeprefix('sha256:')[:12]})"
+        return f"{name} runs {image}{shown}"
+
+    def leftovers(self, app: AppPlace) -> list[str]:
+        """List what is still there of an app that was removed or undeployed."""
+        return self._belongings(app).left(volumes=not app.folder.exists())
+
+    def data(self, app: AppPlace) -> Mapping[str, Path]:
+        """Map each root of the app's data, as snapshots name it, to where it lies."""
+        return self._volumes(self._belongings(app)).places()
+
+    def make_data(self, app: AppPlace, roots: Collection[str]) -> Mapping[str, Path]:
+        """Make room for these roots where there is none; return the place of every root."""
+        return self._volumes(self._belongings(app)).make(roots)
+
+    def drop_data(self, app: AppPlace, keep: Collection[str]) -> None:
+        """Delete every root of the app's data but those to keep."""
+        self._volumes(self._belongings(app)).drop(keep)
+
+    def logs(self, app: AppPlace) -> Mapping[str, Path]:
+        """Map each service's name to a file with the end of its log, as it is now.
+
+        Of an app that is undeployed it is what was last asked for.
+        """
+        belongings = self._belongings(app)
+        folder = app.folder / "logs"
+        for service in belongings.services():
+            name = str(service["Spec"]["Name"]).removeprefix(f"{belongings.stack}_")
+            text = self._log(str(service["ID"]), _LOG_LINES)
+            make_folder(folder)
+            write_text(folder / f"{name}.log", mask(app.folder, text))
+        return {path.stem: path for path in sorted(folder.glob("*.log"))}
+
+    def address(self, app: AppPlace) -> str:
+        """Return the app's base URL: its domain, at the proxy of the Swarm."""
+        return self._options.url(app.domain)
+
+    def secret(self, app: AppPlace, stack: Stack, name: str) -> str:
+        """Return the value of a secret of the compose file."""
+        return read_secret(app.folder, stack, name)
+
+    def secret_values(self, app: AppPlace) -> Collection[str]:
+        """Return the values of all secrets that the app has; nothing once it is removed."""
+        return secret_values(app.folder)
+
+    def needs_training(self, stack: Stack) -> bool:  # noqa: ARG002 - of every engine
+        """Tell that no stack boots faster for having been booted."""
+        return False
+
+    def train(self, app: AppPlace, stack: Stack, timeout: float) -> None:  # noqa: ARG002
+        """Not part of this engine.
+
+        Raises:
+            StateDamaged: Always: nothing needs it.
+        """
+        raise StateDamaged("nothing can be trained on a Swarm", where=app.domain)
+
+    def _belongings(self, app: AppPlace) -> Belongings:
+        return Belongings(self._docker, stack_name(app.domain), self._state)
+
+    def _volumes(self, belongings: Belongings) -> Volumes:
+        return Volumes(belongings, self._info)
+
+    def _record(self, app: AppPlace) -> dict[str, Any]:
+        """Return what was written down before the last deployment."""
+        return read_record(app.folder / _FOLDER / _RECORD, "record of the deployment")
+
+    def _log(self, service: str, lines: int) -> str:
+        return b"".join(self._docker.service_logs(service, lines)).decode("utf-8", "replace")
+
+    def _tail(self, app: AppPlace, belongings: Belongings, name: str) -> str:
+        ids: Callable[[Facts], bool] = lambda each: each["Spec"]["Name"] == name  # noqa: E731
+        found = [str(each["ID"]) for each in belongings.services() if ids(each)]
+        try:
+            text = self._log(found[0], _SHOWN_LINES) if found else ""
+        except EngineUnavailable:
+            return ""
+        return mask(app.folder, text).rstrip()
+
+
+def _seconds(text: str) -> float:
+    """Return a time of Docker's (nanoseconds, always UTC) in seconds since the epoch."""
+    from datetime import UTC, datetime
+
+    moment = datetime.fromisoformat(text[:19]).replace(tzinfo=UTC)
+    fraction = text[19:].rstrip("Z").lstrip(".")
+    return moment.timestamp() + (float(f"0.{fraction}") if fraction.isdigit() else 0.0)

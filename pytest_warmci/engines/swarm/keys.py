@@ -1,0 +1,40 @@
+"""Which differences between two compose files mean something to a Swarm."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+IGNORED: Final = (
+    "build",
+    "cgroup_parent",
+    "container_name",
+    "depends_on",
+    "devices",
+    "external_links",
+    "links",
+    "network_mode",
+    "profiles",
+    "restart",
+    "security_opt",
+    "userns_mode",
+)
+"""Keys of a service that `docker stack deploy` itself takes no notice of, so that a difference in
+one of them is none on any Swarm. Source: what docker's CLI calls unsupported or ignored options."""
+
+_ignored = re.compile(rf"version|services\.[^.]+\.(?:{'|'.join(IGNORED)})(?:\..*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyDifferences:
+    """Keys that differ between two stacks; a Swarm honours all there are, so none is unseen."""
+
+    seen: tuple[str, ...]
+    unseen: tuple[str, ...] = ()
+
+
+def classify(keys: Sequence[str]) -> KeyDifferences:
+    """Leave out what changes nothing on a Swarm."""
+    return KeyDifferences(tuple(key for key in keys if not _ignored.fullmatch(key)))

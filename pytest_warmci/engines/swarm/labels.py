@@ -1,0 +1,33 @@
+"""The labels by which we know our own things on a Swarm again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+NAMESPACE: Final = "com.docker.stack.namespace"
+"""Docker's own: which stack something belongs to."""
+
+STATE: Final = "pytest-warmci.state"
+"""The uuid of the state directory whose app something is of."""
+
+DEPLOY: Final = "pytest-warmci.deploy"
+"""On a service: which deployment its spec is of. After Swarm rolled back, that of the old one."""
+
+COMMIT: Final = "pytest-warmci.commit"
+"""On a service: the recipe's commit that was deployed."""
+
+
+def of_stack(name: str) -> Mapping[str, str]:
+    """Return the label of everything that belongs to a stack, ours or not."""
+    return {NAMESPACE: name}
+
+
+def of_app(name: str, state: str) -> Mapping[str, str]:
+    """Return the labels of everything that belongs to our app.
+
+    Args:
+        name: The name of its stack.
+        state: The uuid of its state directory.
+    """
+    return {NAMESPACE: name, STATE: state}

@@ -1,0 +1,64 @@
+"""What a session is told about its Swarm."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from pytest_warmci.clients.names import answer_for
+from pytest_warmci.errors import UsageError
+
+_HOST: Final = re.compile(r"[a-zA-Z0-9.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class SwarmOptions:
+    """How apps of a Swarm are deployed and reached.
+
+    Args:
+        overrides: Compose files that are merged after a recipe's own.
+        proxy: Where the Swarm's proxy answers, like `http://10.0.0.5:8080`; empty: at the apps'
+            own domains, by https.
+    """
+
+    overrides: tuple[Path, ...] = ()
+    proxy: str = ""
+
+    def check(self) -> None:
+        """See that the options make sense.
+
+        Raises:
+            UsageError: They do not.
+        """
+        for path in self.overrides:
+            if not path.is_file():
+                raise UsageError(f"the override file {path} is not there")
+        parts = urlsplit(self.proxy)
+        known = parts.scheme in ("http", "https") and _HOST.fullmatch(parts.hostname or "")
+        if self.proxy and (not known or parts.path.strip("/")):
+            raise UsageError(
+                f"'{self.proxy}' is not where a proxy answers",
+                remedy="write it like http://10.0.0.5:8080",
+            )
+
+    def url(self, domain: str) -> str:
+        """Return the base URL of an app, which this process finds at the proxy from now on."""
+        if not self.proxy:
+            return f"https://{domain}"
+        parts = urlsplit(self.proxy)
+        if _is_address(parts.hostname or ""):
+            answer_for(domain, str(parts.hostname))
+        port = f":{parts.port}" if parts.port else ""
+        return f"{parts.scheme}://{domain}{port}"
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
