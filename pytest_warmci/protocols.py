@@ -88,8 +88,26 @@ class Engine(Protocol):
         """List what is still there of an app that was removed or undeployed."""
         ...
 
-    def volumes(self, app: AppPlace) -> Mapping[str, Path]:
-        """Map each volume's name to the folder that holds its data."""
+    def data(self, app: AppPlace) -> Mapping[str, Path]:
+        """Map each root of the app's data, as snapshots name it, to where it lies.
+
+        Creates nothing. There may be nothing at such a place; that counts as an absent root.
+        """
+        ...
+
+    def make_data(self, app: AppPlace, roots: Collection[str]) -> Mapping[str, Path]:
+        """Make room for these roots where there is none, so that a restore can fill them.
+
+        Returns:
+            The place of every root that is there, as from `data`: also of those not asked for.
+        """
+        ...
+
+    def drop_data(self, app: AppPlace, keep: Collection[str]) -> None:
+        """Delete every root of an undeployed app's data but those to keep.
+
+        Fine when there is none, and when a root's place is empty. `keep` may have other names too.
+        """
         ...
 
     def logs(self, app: AppPlace) -> Mapping[str, Path]:

@@ -11,9 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,6 +25,7 @@ from pytest_warmci.model import RunningService, Stack
 from pytest_warmci.protocols import AppPlace
 from pytest_warmci.runs import deploying
 from pytest_warmci.store import treecopy
+from tests.ghost_server import GhostServer
 
 SERVICE = "app"
 PASSWORD = "admin_password"
@@ -125,7 +124,7 @@ class FakeEngine:
             if not place.exists():
                 place.write_text(os.urandom(8).hex())
                 place.chmod(0o600)
-        database = app.folder / "volumes" / stack.volumes[0] / "database.json"
+        database = self._volume(app, stack.volumes[0]) / "database.json"
         _migrate(database, stack)
         password = self.secret(app, stack, PASSWORD)
         log = app.folder / "logs" / f"{SERVICE}.log"
@@ -199,8 +198,18 @@ class FakeEngine:
         rubbish = app.folder.parent / f".rubbish-{app.domain}"
         return found + (["a network"] if rubbish.exists() else [])
 
-    def volumes(self, app: AppPlace) -> Mapping[str, Path]:
-        return {path.name: path for path in sorted((app.folder / "volumes").glob("*"))}
+    def data(self, app: AppPlace) -> Mapping[str, Path]:
+        return {"volumes": app.folder / "volumes"}
+
+    def make_data(self, app: AppPlace, roots: Collection[str]) -> Mapping[str, Path]:
+        self._check_still(app)
+        self._must(set(roots) <= {"volumes"}, "makes room for what is none of the data")
+        return self.data(app)
+
+    def drop_data(self, app: AppPlace, keep: Collection[str]) -> None:
+        self._check_still(app)
+        if "volumes" not in keep:
+            shutil.rmtree(app.folder / "volumes", ignore_errors=True)
 
     def logs(self, app: AppPlace) -> Mapping[str, Path]:
         return {path.stem: path for path in sorted((app.folder / "logs").glob("*.log"))}
@@ -220,7 +229,10 @@ class FakeEngine:
 
     def serve(self, port: int, database: Path, password: str, serves: bool) -> Any:
         """Begin to serve an app; what is returned has `stop`."""
-        return _Server(port, database, password, serves, self._must)
+        return GhostServer(port, database, password, serves, self._must)
+
+    def _volume(self, app: AppPlace, name: str) -> Path:
+        return app.folder / "volumes" / name
 
     def _port(self, app: AppPlace) -> int:
         place = app.folder / "address.json"
@@ -261,6 +273,10 @@ class FakeEngine:
     def _check_owned(self, app: AppPlace) -> None:
         self._check_locked(app)
         self._must((app.folder / "journal.json").is_file(), "made something that nobody owns yet")
+
+    def _check_still(self, app: AppPlace) -> None:
+        self._check_locked(app)
+        self._must(not (app.folder / "running.json").exists(), "changes data of an app that runs")
 
     def _check_locked(self, app: AppPlace) -> None:
         lock = app.folder.parents[2] / "locks" / f"{app.domain}.lock"
@@ -324,76 +340,3 @@ def _migrate(database: Path, stack: Stack) -> None:
     data["schema"] = max(data["schema"], version)
     database.parent.mkdir(parents=True, exist_ok=True)
     database.write_text(json.dumps(data))
-
-
-class _Server:
-    """One app: `/health`, `/rows` (GET), `/rows/<name>` (PUT, with the header X-Password)."""
-
-    def __init__(
-        self,
-        port: int,
-        database: Path,
-        password: str,
-        serves: bool,
-        must: Callable[[bool, str], None],
-    ) -> None:
-        self._must = must
-        self.database = database
-        self.password = password
-        self.serves = serves
-        self._content = database.read_text()
-        app = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                status, text = app.get(self.path)
-                self.answer(status, text)
-
-            def do_PUT(self) -> None:
-                text = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                allowed = self.headers.get("X-Password") == app.password
-                if allowed:
-                    app.put(self.path.removeprefix("/rows/"), text)
-                self.answer(200 if allowed else 401, "")
-
-            def answer(self, status: int, text: str) -> None:
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text.encode())
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self._http.daemon_threads = True
-        self._thread = threading.Thread(
-            target=self._http.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True
-        )
-        self._thread.start()
-
-    def get(self, path: str) -> tuple[int, str]:
-        if not self.serves:
-            return 503, "starting"
-        if path == "/health":
-            return 200, "up, schema " + json.loads(self._read())["schema"]
-        if path == "/rows":
-            return 200, json.dumps(json.loads(self._read())["rows"])
-        return 404, ""
-
-    def put(self, name: str, value: str) -> None:
-        data = json.loads(self._read())
-        data["rows"][name] = value
-        self._content = json.dumps(data)
-        self.database.write_text(self._content)
-
-    def stop(self) -> None:
-        self._http.shutdown()
-        self._thread.join()
-        self._http.server_close()
-        self._read()
-
-    def _read(self) -> str:
-        same = self.database.is_file() and self.database.read_text() == self._content
-        self._must(same, "volumes changed under a running app")
-        return self._content

@@ -38,6 +38,7 @@ from pytest_warmci.runs.live_keycloak import (
 from pytest_warmci.runs.realm_owner import owner
 from pytest_warmci.runs.realms import Realms
 from pytest_warmci.runs.recover import STOP_SECONDS
+from pytest_warmci.runs.roots import clear_roots
 from pytest_warmci.store.journal import Journal
 from pytest_warmci.store.live_records import LiveRecord, drop_live, read_live, write_live
 
@@ -206,7 +207,7 @@ def _start(service: LiveService) -> LiveKeycloak:
     if begun is not None and begun.get("op") == _FIRST:
         # It died before anybody had used it: a database that was made half holds nothing.
         engine.remove(place)
-        place.clear()
+        clear_roots(engine, place)
         remove_tree(place.folder)
     elif begun is not None:
         journal.end()

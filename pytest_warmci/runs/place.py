@@ -21,7 +21,7 @@ from pytest_warmci.recipes.env import dump_env, parse_env
 from pytest_warmci.recipes.source import Source
 from pytest_warmci.runs.planning import sample_env
 
-_ROOTS = ("volumes", "env", "secrets", "recipe", "deployed.json")
+_ROOTS = ("env", "secrets", "recipe", "deployed.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,10 @@ class Place:
 
     @property
     def roots(self) -> Mapping[str, Path]:
-        """What a snapshot of the app covers: data, `.env`, secrets, version and recipe files."""
+        """What a snapshot covers beside the data: `.env`, secrets, version and recipe files.
+
+        Where the data are is the engine's to say.
+        """
         return {name: self.folder / name for name in _ROOTS}
 
     def env(self) -> Mapping[str, str]:
@@ -131,7 +134,7 @@ class Place:
         )
 
     def clear(self) -> None:
-        """Delete everything that a snapshot covers (and no snapshot)."""
+        """Delete what a snapshot covers beside the data, and what the app has for one run only."""
         self.unwire()
         for path in self.roots.values():
             remove_tree(path)

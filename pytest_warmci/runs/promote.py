@@ -12,6 +12,7 @@ from pytest_warmci.recipes.versions import parse_version
 from pytest_warmci.runs import recover
 from pytest_warmci.runs.deploying import deploy, take_down
 from pytest_warmci.runs.place import Place
+from pytest_warmci.runs.roots import clear_roots, roots_of
 from pytest_warmci.runs.run import Run
 from pytest_warmci.store import snapshots
 from pytest_warmci.store.alerts import raise_alert, settle_alert
@@ -72,7 +73,7 @@ def promote(run: Run, cold_seconds: float) -> str:
             return reason
         if old is not None and not quarantine_reason(place.folder):
             try:
-                old, healed = recover.ensure_known_good(run.state, place, old)
+                old, healed = recover.ensure_known_good(run.state, run.engine, place, old)
                 run.notes += healed
             except BaselineRotten as error:
                 # Nothing is left to protect: this promotion is what takes the canonical back.
@@ -123,14 +124,14 @@ def _clean_up(run: Run, place: Place, old: KnownGood | None) -> None:
 
 def _make(run: Run, place: Place, generation: str, cold_seconds: float) -> KnownGood:
     head, plan = run.plan.head, run.plan
-    place.clear()
+    clear_roots(run.engine, place)
     place.create(plan.source, head)
     run.wire(place)
     deployed = deploy(run.engine, place, plan.enrolment, plan.source, head, run.wired)
     run.plant(deployed)
     take_down(run.engine, place, plan.enrolment)
     run.unwire(place)
-    taken = snapshots.take(place.snapshots, generation, place.roots)
+    taken = snapshots.take(place.snapshots, generation, roots_of(run.engine, place))
     return KnownGood(
         recipe=run.recipe,
         engine=run.engine.name,

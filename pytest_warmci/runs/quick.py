@@ -26,6 +26,7 @@ from pytest_warmci.runs.deploying import bring_up, deploy, take_down
 from pytest_warmci.runs.evidence import keep_evidence
 from pytest_warmci.runs.handle import without_secrets
 from pytest_warmci.runs.keeping import keep_running
+from pytest_warmci.runs.roots import roots_of
 from pytest_warmci.runs.run import Run
 from pytest_warmci.store import snapshots
 from pytest_warmci.store.alerts import raise_alert
@@ -66,7 +67,7 @@ class QuickTrack:
                     why=reason,
                     remedy="run again",
                 )
-            entry, healed = recover.ensure_known_good(run.state, place, entry)
+            entry, healed = recover.ensure_known_good(run.state, run.engine, place, entry)
             run.notes += healed
             run.digest_before = entry.digest
             size = snapshots.verify(place.snapshots, entry.generation, entry.digest).size_bytes
@@ -99,7 +100,7 @@ class QuickTrack:
             self._run.notes.append(f"the known-good did not work, restored it: {first.summary}")
             with self._run.phases("restore"):
                 take_down(self._run.engine, self._place, self._run.plan.enrolment)
-                recover.restore(self._run.state, self._place, entry)
+                recover.restore(self._run.state, self._run.engine, self._place, entry)
             try:
                 self._boot(entry)
             except (RecipeFailed, BaselineRotten) as second:
@@ -160,7 +161,7 @@ class QuickTrack:
             )
         else:
             with run.phases("restore"), self._loudly():
-                recover.restore(run.state, self._place, entry)
+                recover.restore(run.state, run.engine, self._place, entry)
                 remove_tree(self._place.folder / _KEPT)
         Journal(self._place.folder).end()
         self._open = False
@@ -211,11 +212,12 @@ class QuickTrack:
         return self._entry
 
     def _restore_if_changed(self, entry: KnownGood) -> None:
-        if snapshots.measure(self._place.roots).digest == entry.digest:
+        roots = roots_of(self._run.engine, self._place)
+        if snapshots.measure(roots).digest == entry.digest:
             return
         kept = self._place.folder / _KEPT
         who = "an earlier run's upgrade was kept" if kept.is_file() else "they had changed"
-        recover.restore(self._run.state, self._place, entry)
+        recover.restore(self._run.state, self._run.engine, self._place, entry)
         remove_tree(kept)
         self._run.notes.append(f"volumes restored to known-good first: {who}")
 

@@ -17,6 +17,7 @@ from pytest_warmci.model import KnownGood
 from pytest_warmci.naming import new_run_id
 from pytest_warmci.protocols import Engine
 from pytest_warmci.runs.place import Place
+from pytest_warmci.runs.roots import clear_roots, restore_roots, roots_of
 from pytest_warmci.store import snapshots
 from pytest_warmci.store.alerts import raise_alert, settle_alert
 from pytest_warmci.store.journal import Journal
@@ -100,13 +101,13 @@ def _put_back(
         return f"{what} had written its entry already: finished it"
     if entry is None:
         engine.remove(place)
-        place.clear()
+        clear_roots(engine, place)
         return f"{what} was cut short: removed what it had made, there was no known-good"
-    restore(state, place, entry)
+    restore(state, engine, place, entry)
     return f"{what} was cut short: restored the known-good {entry.version}"
 
 
-def restore(state: StateDirectory, place: Place, entry: KnownGood) -> None:
+def restore(state: StateDirectory, engine: Engine, place: Place, entry: KnownGood) -> None:
     """Put the known-good back: version, data, secrets and `.env` together, then verified.
 
     Raises:
@@ -114,14 +115,14 @@ def restore(state: StateDirectory, place: Place, entry: KnownGood) -> None:
     """
     try:
         with interrupts.shielded():
-            snapshots.restore(place.snapshots, entry.generation, entry.digest, place.roots)
+            restore_roots(engine, place, entry.generation, entry.digest)
     except SnapshotDamaged as error:
         quarantine(state, place, error.summary)
         raise
 
 
 def ensure_known_good(
-    state: StateDirectory, place: Place, entry: KnownGood
+    state: StateDirectory, engine: Engine, place: Place, entry: KnownGood
 ) -> tuple[KnownGood, list[str]]:
     """Verify a known-good's snapshot by content; heal it from equal volumes when it is damaged.
 
@@ -137,13 +138,14 @@ def ensure_known_good(
     except SnapshotDamaged as error:
         damage = error
     with interrupts.shielded():
-        return _heal(state, place, entry, damage)
+        return _heal(state, engine, place, entry, damage)
 
 
 def _heal(
-    state: StateDirectory, place: Place, entry: KnownGood, damage: SnapshotDamaged
+    state: StateDirectory, engine: Engine, place: Place, entry: KnownGood, damage: SnapshotDamaged
 ) -> tuple[KnownGood, list[str]]:
-    live = snapshots.measure(place.roots)
+    roots = roots_of(engine, place)
+    live = snapshots.measure(roots)
     if live.digest != entry.digest:
         quarantine(state, place, damage.summary)
         raise BaselineRotten(
@@ -154,7 +156,7 @@ def _heal(
             changed="the canonical is quarantined and an alert was raised",
         ) from damage
     healed = replace(entry, generation=new_generation(place))
-    taken = snapshots.take(place.snapshots, healed.generation, place.roots)
+    taken = snapshots.take(place.snapshots, healed.generation, roots)
     if taken.digest != entry.digest:
         raise StateDamaged("the volumes changed while they were copied", where=place.domain)
     RegistryWriter(state).put(healed)  # the digest is the entry's own, compared just above
@@ -186,5 +188,5 @@ def remove_app(engine: Engine, place: Place, timeout: float) -> None:
         engine.undeploy(place)
         engine.settle(place, timeout)
         engine.remove(place)
-        place.clear()
+        clear_roots(engine, place)
         remove_tree(place.folder)

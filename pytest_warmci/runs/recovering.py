@@ -97,7 +97,7 @@ def recover_one(
             done = recover.recover_canonical(state, engine, place, session)
             entry = Registry(state).find(engine.name, place.recipe)
             if entry is not None:
-                done += recover.ensure_known_good(state, place, entry)[1]
+                done += recover.ensure_known_good(state, engine, place, entry)[1]
     except LockBusy as busy:
         return Recovered(place.domain, "busy", (busy.why,))
     except (OSError, WarmciError) as error:  # another app may well be recovered

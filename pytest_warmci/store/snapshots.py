@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -118,7 +118,12 @@ def verify(snapshots: Path, generation: str, digest: str) -> Measured:
     return verified(_folder(snapshots, generation), digest).measured
 
 
-def restore(snapshots: Path, generation: str, digest: str, roots: Mapping[str, Path]) -> None:
+def restore(
+    snapshots: Path,
+    generation: str,
+    digest: str,
+    places: Callable[[frozenset[str]], Mapping[str, Path]],
+) -> frozenset[str]:
     """Bring live roots back to a generation; when it returns, that is durable and verified.
 
     May be killed at any instant and simply be run again. In between, a root may be missing, but it
@@ -128,8 +133,12 @@ def restore(snapshots: Path, generation: str, digest: str, roots: Mapping[str, P
         snapshots: The folder of all generations of the app.
         generation: Which one.
         digest: The digest that it must have.
-        roots: Name to live file or folder: at least all that the generation has, and all others
-            that may be there: one that the generation does not have is removed.
+        places: Given the roots that the generation has, returns name to live file or folder: at
+            least all of those, and all others that may be there: one that the generation does not
+            have is removed. Called only when the generation was found whole, so it may make room.
+
+    Returns:
+        The roots that the generation has.
 
     Raises:
         SnapshotDamaged: The generation is not whole (nothing live has changed), or the result
@@ -140,12 +149,13 @@ def restore(snapshots: Path, generation: str, digest: str, roots: Mapping[str, P
     """
     folder = _folder(snapshots, generation)
     manifest = verified(folder, digest)
-    _check_places(manifest, roots, snapshots)
+    present = frozenset(entry.root for entry in manifest.entries)
+    roots = places(present)
+    _check_places(present, roots, snapshots)
     for live in roots.values():
         files.make_folder(live.parent)
     # Only now that the snapshot is known to be whole: what was moved aside may be all there is.
     rebuilding.clear_leftovers(roots.values())
-    present = {entry.root for entry in manifest.entries}
     built = {root: rebuilding.building_place(roots[root]) for root in sorted(present)}
     _require_room(manifest, folder, roots)
     try:
@@ -160,6 +170,7 @@ def restore(snapshots: Path, generation: str, digest: str, roots: Mapping[str, P
     _compare(roots, digest, changed="the volumes: they may be neither old nor restored")
     for garbage in aside:
         files.remove_tree(garbage)
+    return present
 
 
 def remove(snapshots: Path, generation: str) -> None:
@@ -226,9 +237,9 @@ def _check_restorable(nodes: Iterable[Node]) -> None:
             )
 
 
-def _check_places(manifest: Manifest, roots: Mapping[str, Path], snapshots: Path) -> None:
+def _check_places(present: frozenset[str], roots: Mapping[str, Path], snapshots: Path) -> None:
     check_apart({**roots, "the snapshot": snapshots})
-    homeless = sorted({entry.root for entry in manifest.entries} - roots.keys())
+    homeless = sorted(present - roots.keys())
     if homeless:
         raise SnapshotRefused(
             f"no place is given for {', '.join(homeless)}", where=str(snapshots), remedy=REMEDY

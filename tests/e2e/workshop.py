@@ -124,7 +124,8 @@ class Workshop:
 
     def volumes_digest(self) -> str:
         """Digest of what the canonical's volumes hold now."""
-        return snapshots.measure(self.place.roots).digest
+        place = self.place
+        return snapshots.measure({"volumes": place.folder / "volumes", **place.roots}).digest
 
     def migrated_by(self) -> str:
         """The newest row of Keycloak's own `migration_model`, read from the stopped database.

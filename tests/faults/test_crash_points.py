@@ -92,7 +92,7 @@ def recovery(haunt: Haunt) -> Operation:
             recover.recover_canonical(state, engine, place, "next")
             entry = haunt.entry()
             assert entry is not None
-            recover.ensure_known_good(state, place, entry)
+            recover.ensure_known_good(state, engine, place, entry)
 
     return recover_all
 

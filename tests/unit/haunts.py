@@ -13,6 +13,7 @@ from pytest_warmci.runs import live
 from pytest_warmci.runs.lane import Lane
 from pytest_warmci.runs.live_keycloak import LiveKeycloak, LivePlace, LiveService, open_service
 from pytest_warmci.runs.place import Place
+from pytest_warmci.runs.roots import roots_of
 from pytest_warmci.runs.session import SessionRuns
 from pytest_warmci.store import snapshots
 from pytest_warmci.store.registry import Registry
@@ -20,6 +21,7 @@ from pytest_warmci.store.state import StateDirectory, open_state
 from tests import ghost
 from tests.fake_keycloak import FakeKeycloak
 from tests.fakes import FakeEngine, Trouble
+from tests.far_engine import FarEngine
 from tests.sso_ghost import KeycloakApp, KeycloakEngine
 
 WHO = Holder("", "live", "a test")
@@ -43,7 +45,7 @@ class Haunt:
     def place(self) -> Place:
         """The canonical."""
         domain = "warm-ghost.warmci.localhost"
-        return Place("ghost", domain, self.opened.app("process", domain))
+        return Place("ghost", domain, self.opened.app(self.engine().name, domain))
 
     def session(
         self, mode: Mode = "cold", head: str = "HEAD", *, allow_lower: bool = False
@@ -65,26 +67,34 @@ class Haunt:
         return self.session(mode, head).lane(self.recipe)
 
     def entry(self) -> KnownGood | None:
-        return Registry(self.opened).find("process", "ghost")
+        return Registry(self.opened).find(self.engine().name, "ghost")
 
     def calls(self, *verbs: str) -> list[str]:
         found = self.calls_file.read_text().splitlines() if self.calls_file.exists() else []
         return [line for line in found if not verbs or line.split()[0] in verbs]
 
     def cold_apps(self) -> list[str]:
-        apps = self.opened.apps("process")
-        return sorted(path.name for path in apps.glob("*") if path != self.place.folder)
+        apps = self.opened.apps(self.engine().name)
+        return sorted(path.name for path in apps.glob("[!.]*") if path != self.place.folder)
 
     def check_known_good(self) -> KnownGood:
         """The entry, its snapshot and the live volumes are one; nothing is in flight."""
         entry = self.entry()
         assert entry is not None
         snapshots.verify(self.place.snapshots, entry.generation, entry.digest)
-        assert entry.digest == snapshots.measure(self.place.roots).digest
+        assert entry.digest == snapshots.measure(roots_of(self.engine(), self.place)).digest
         assert [entry.generation] == snapshots.generations(self.place.snapshots)
         assert not (self.place.folder / "journal.json").exists()
         assert not (self.place.folder / "running.json").exists()
         return entry
+
+
+@dataclass
+class FarHaunt(Haunt):
+    """The same on an engine whose data are not in the app's folder."""
+
+    def engine(self) -> FarEngine:
+        return FarEngine(self.calls_file, self.trouble)
 
 
 @dataclass

@@ -37,7 +37,7 @@ class App:
         return take(self.snapshots, generation, self.roots).digest
 
     def restore(self, digest: str, generation: str = "g1") -> None:
-        restore(self.snapshots, generation, digest, self.roots)
+        restore(self.snapshots, generation, digest, lambda _present: self.roots)
 
     def facts(self) -> dict[bytes, Fact]:
         """All that must come back, found by other means than the code's."""

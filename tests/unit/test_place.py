@@ -45,9 +45,9 @@ def test_what_is_deployed_is_on_record_with_its_files(place: Place, haunted: Pat
     assert place.stack(source, new) == place.deployed_stack()
 
 
-def test_a_snapshot_covers_data_env_secrets_version_and_recipe(place: Place) -> None:
-    """What is restored is restored together; addresses, logs and journals are not in it."""
-    assert {"volumes", "env", "secrets", "recipe", "deployed.json"} == set(place.roots)
+def test_a_snapshot_covers_env_secrets_version_and_recipe(place: Place) -> None:
+    """Beside the data; addresses, logs and journals are not in it."""
+    assert {"env", "secrets", "recipe", "deployed.json"} == set(place.roots)
     assert all(path.parent == place.folder for path in place.roots.values())
     assert place.snapshots not in place.roots.values()
 

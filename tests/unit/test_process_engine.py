@@ -46,7 +46,8 @@ def test_from_nothing_to_nothing(tiny: TinyApp) -> None:
     assert "of web:1.0 owns 127.0.0.1:" in proof
     assert "as commit aaaaaaaa says" in proof
     assert http.Answer(200, "up") == http.get(f"{address}/", timeout=5)
-    assert ["db", "web"] == list(tiny.engine.volumes(tiny.spot))
+    volumes = tiny.engine.data(tiny.spot)["volumes"]
+    assert {"db", "web"} == {path.name for path in volumes.iterdir()}
 
     tiny.down()
 

@@ -9,7 +9,9 @@ import pytest
 
 from pytest_warmci.clients.locks import Holder, hold
 from pytest_warmci.errors import BaselineRotten, SnapshotDamaged, StateDamaged
+from pytest_warmci.model import KnownGood
 from pytest_warmci.runs import recover
+from pytest_warmci.runs.roots import roots_of
 from pytest_warmci.store import snapshots
 from pytest_warmci.store.alerts import open_alerts
 from pytest_warmci.store.journal import Journal
@@ -20,6 +22,10 @@ from tests.unit.haunts import Haunt
 def again(haunt: Haunt) -> list[str]:
     with hold(haunt.opened.lock(haunt.place.domain), who=Holder("r", "quick", "t"), limit=0):
         return recover.recover_canonical(haunt.opened, haunt.engine(), haunt.place, "s")
+
+
+def ensured(haunt: Haunt, entry: KnownGood) -> tuple[KnownGood, list[str]]:
+    return recover.ensure_known_good(haunt.opened, haunt.engine(), haunt.place, entry)
 
 
 def rot(haunt: Haunt) -> None:
@@ -37,7 +43,9 @@ def test_nothing_to_do_is_done_quickly(haunt: Haunt) -> None:
 def test_strange_generations_are_swept(haunt: Haunt) -> None:
     """Only what the entry names counts."""
     entry = haunt.check_known_good()
-    snapshots.take(haunt.place.snapshots, "gen-000009-aaaaaa", haunt.place.roots)
+    snapshots.take(
+        haunt.place.snapshots, "gen-000009-aaaaaa", roots_of(haunt.engine(), haunt.place)
+    )
 
     again(haunt)
 
@@ -123,7 +131,7 @@ def test_a_whole_snapshot_needs_no_healing(haunt: Haunt) -> None:
     entry = haunt.check_known_good()
     shutil.rmtree(haunt.place.folder / "volumes")
 
-    assert (entry, []) == recover.ensure_known_good(haunt.opened, haunt.place, entry)
+    assert (entry, []) == ensured(haunt, entry)
 
 
 def test_a_rotten_snapshot_heals_from_equal_volumes(haunt: Haunt) -> None:
@@ -131,7 +139,7 @@ def test_a_rotten_snapshot_heals_from_equal_volumes(haunt: Haunt) -> None:
     entry = haunt.check_known_good()
     rot(haunt)
 
-    healed, notes = recover.ensure_known_good(haunt.opened, haunt.place, entry)
+    healed, notes = ensured(haunt, entry)
 
     assert (entry.digest, entry.version) == (healed.digest, healed.version)
     assert entry.generation != healed.generation
@@ -162,7 +170,7 @@ def test_a_rotten_snapshot_and_other_volumes_are_set_aside(
     damage(haunt)
 
     with pytest.raises(BaselineRotten, match="and so are the kept volumes"):
-        recover.ensure_known_good(haunt.opened, haunt.place, entry)
+        ensured(haunt, entry)
 
     assert entry == haunt.entry()
     assert ["warmci.canonical.quarantined"] == [

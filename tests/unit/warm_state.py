@@ -95,7 +95,9 @@ def put_known_good(root: Path, **changes: Any) -> KnownGood:
     place = Place(recipe, domain, state.app("process", domain))
     (place.folder / "volumes" / "db").mkdir(parents=True)
     (place.folder / "volumes" / "db" / "data").write_bytes(b"x" * 100_000)
-    taken = snapshots.take(place.snapshots, "gen-000001-aaaaaa", place.roots)
+    taken = snapshots.take(
+        place.snapshots, "gen-000001-aaaaaa", {"volumes": place.folder / "volumes", **place.roots}
+    )
     entry = KnownGood(
         recipe=recipe,
         engine="process",

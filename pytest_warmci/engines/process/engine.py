@@ -22,6 +22,7 @@ from pytest_warmci.errors import AddressTaken, NotEvaluated, RecipeFailed
 from pytest_warmci.model import RunningService, Stack
 from pytest_warmci.protocols import AppPlace, Progress
 
+_DATA = "volumes"
 _EVERY = 0.05
 _KILLED = 5.0
 """Seconds for what was killed to be gone."""
@@ -116,7 +117,7 @@ class ProcessEngine:
             ) from None
         self._watch.end(app.folder)
         mask_logs(app.folder)
-        strangers = processes.using(app.folder / "volumes")
+        strangers = processes.using(app.folder / _DATA)
         if strangers:
             raise NotEvaluated(
                 "another program uses the app's volumes",
@@ -129,7 +130,7 @@ class ProcessEngine:
 
     def remove(self, app: AppPlace) -> None:
         """Delete what this engine keeps of an undeployed app."""
-        for name in ("run", "owners", "volumes", "secrets", "logs", "address.json"):
+        for name in ("run", "owners", _DATA, "secrets", "logs", "address.json"):
             remove_tree(app.folder / name)
 
     def running(self, app: AppPlace) -> Sequence[RunningService]:
@@ -198,10 +199,18 @@ class ProcessEngine:
         found += [f"process {processes.describe([pid])}" for pid in strays]
         return found
 
-    def volumes(self, app: AppPlace) -> Mapping[str, Path]:
-        """Map each volume's name to its folder."""
-        top = app.folder / "volumes"
-        return {path.name: path for path in sorted(top.iterdir())} if top.is_dir() else {}
+    def data(self, app: AppPlace) -> Mapping[str, Path]:
+        """Map the one root of the app's data to its place: all volumes are in one folder."""
+        return {_DATA: app.folder / _DATA}
+
+    def make_data(self, app: AppPlace, roots: Collection[str]) -> Mapping[str, Path]:  # noqa: ARG002 - the protocol's
+        """Return the same: a restore makes the folder itself."""
+        return self.data(app)
+
+    def drop_data(self, app: AppPlace, keep: Collection[str]) -> None:
+        """Delete the volumes, if they are not to be kept."""
+        if _DATA not in keep:
+            remove_tree(app.folder / _DATA)
 
     def logs(self, app: AppPlace) -> Mapping[str, Path]:
         """Map each service's name to its log file."""
