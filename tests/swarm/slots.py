@@ -69,7 +69,7 @@ class Slot:
     @property
     def cgroup(self) -> str:
         """What the cgroups of all containers lie below."""
-        return f"/warmci-tests/{self.number}"
+        return f"/{self.link}"
 
     @property
     def data(self) -> Path:
