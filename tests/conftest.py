@@ -15,7 +15,7 @@ import pytest
 from tests import evidence
 from tests.tiers import UNMARKED_COST_S, Candidate, Tier, choose, folder_of, group_of, is_real
 
-pytest_plugins = ["pytester", "tests.seeded"]
+pytest_plugins = ["pytester", "tests.seeded", "tests.swarm_fixtures"]
 
 UNIT_LIMIT_S = 30
 PLUGIN_LIMIT_S = 90
