@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pytest_warmci.engines.swarm import labels
 from pytest_warmci.model import Stack
 
 
-def overriding(stack: Stack, *, state: str, token: str) -> dict[str, Any]:
+def overriding(
+    stack: Stack, *, state: str, token: str, configs: Mapping[str, Path]
+) -> dict[str, Any]:
     """Return the content of the compose file that is merged last.
 
     What changes from deployment to deployment is on the service only, where it restarts nothing:
@@ -18,6 +22,8 @@ def overriding(stack: Stack, *, state: str, token: str) -> dict[str, Any]:
         stack: What is deployed.
         state: The uuid of the state directory.
         token: Names this deployment.
+        configs: For each config a file with its content: an entry that names none is taken to
+            name the folder.
     """
     owned = {labels.STATE: state}
     marked = {**owned, labels.DEPLOY: token, labels.COMMIT: stack.revision.commit}
@@ -26,13 +32,18 @@ def overriding(stack: Stack, *, state: str, token: str) -> dict[str, Any]:
         made["version"] = stack.rendering.version  # Docker wants the same one in all files
     made["services"] = {name: {"deploy": {"labels": marked}} for name in stack.services}
     own = [name for name in stack.volumes if name not in stack.shared.volumes]
-    secrets = [each.name for each in stack.secrets.values() if not each.server_name]
-    for section, names in (
-        ("volumes", own),
-        ("networks", list(stack.networks)),
-        ("configs", list(stack.configs)),
-        ("secrets", secrets),
-    ):
-        if names:
-            made[section] = {name: {"labels": owned} for name in names}
+    files = {
+        each.name: stack.keys.get(f"secrets.{each.name}.file", "")
+        for each in stack.secrets.values()
+        if not each.server_name
+    }
+    sections: dict[str, dict[str, dict[str, Any]]] = {
+        "volumes": {name: {} for name in own},
+        "networks": {name: {} for name in stack.networks},
+        "configs": {name: {"file": str(path)} for name, path in configs.items()},
+        "secrets": {name: {"file": path} for name, path in files.items()},
+    }
+    for section, entries in sections.items():
+        if entries:
+            made[section] = {name: {**each, "labels": owned} for name, each in entries.items()}
     return made
