@@ -277,7 +277,11 @@ def _tidy(live: LiveKeycloak) -> None:
     """Forget what dead runs have recorded and never made, and take their keys back."""
     state = live.service.state
     there = {each.name for each in live.administrator.realms()}
-    recorded = {each.realm: each for each in realm_records.of_all(state)}
+    recorded = {
+        each.realm: each
+        for each in realm_records.of_all(state)
+        if each.engine == live.service.engine.name  # another engine's Keycloak has its own
+    }
     for name in {*recorded, *live.keys.used()} - there:
         run = realm_run(name)
         lease = state.run(run) / "lease.lock" if run else None

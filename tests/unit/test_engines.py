@@ -18,6 +18,7 @@ from pytest_warmci.runs.engines import (
     strange_engines,
     used_engines,
 )
+from pytest_warmci.runs.live_keycloak import LivePlace
 from pytest_warmci.settings import Setting
 from pytest_warmci.store.state import StateDirectory, open_state
 from tests.far_engine import FarEngine
@@ -126,3 +127,13 @@ def test_engines_that_are_not_known_here_are_named(state: StateDirectory) -> Non
 
     assert ["near"] == strange_engines(state)
     assert ["gone", "near", "nothing", "process"] == used_engines(state)
+
+
+def test_each_engine_has_its_own_live_keycloak(state: StateDirectory) -> None:
+    """One that starts does not take the other's place."""
+    places = [LivePlace(state, keeper(name, state, silent)) for name in ENGINES]
+
+    assert ["live/keycloak", "live/keycloak.far"] == [
+        str(each.folder.relative_to(state.root)) for each in places
+    ]
+    assert 2 == len({each.place.folder for each in places})
