@@ -43,6 +43,11 @@ def add(parser: pytest.Parser) -> None:
         help="State directory. Also WARMCI_STATE or ini warmci_state. Default: the user's own.",
     )
     group.addoption(
+        "--warmci-engine",
+        metavar="NAME",
+        help="What deploys: process (default). Also WARMCI_ENGINE or ini warmci_engine.",
+    )
+    group.addoption(
         "--warmci-head",
         metavar="REF",
         help="What to test: HEAD of the source (default), published (newest version), or a tag,"
@@ -83,6 +88,7 @@ def add(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="Write the session's results as JSON.",
     )
+    parser.addini("warmci_engine", "What deploys (see --warmci-engine)")
     parser.addini("warmci_state", "State directory (see --warmci-state)")
 
 
@@ -149,7 +155,7 @@ def read(config: pytest.Config) -> Settings:
         state=_state(config),
         head=_or_default(option.warmci_head, "--warmci-head", "HEAD"),
         source=_or_default(option.warmci_source, "--warmci-source", None),
-        engine=Setting("process", "default"),
+        engine=_engine(config),
         lock_limit=_or_default(limit, "--warmci-lock-limit", DEFAULT_LOCK_LIMIT),
         allow_lower=(
             Setting(True, "--warmci-seed") if option.warmci_seed else Setting(False, "default")
@@ -194,6 +200,17 @@ def _state(config: pytest.Config) -> Setting[Path]:
     given = config.option.warmci_state
     try:
         return choose_state(given, "--warmci-state", config.invocation_params.dir, place)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _engine(config: pytest.Config) -> Setting[str]:
+    from pytest_warmci.errors import UsageError
+    from pytest_warmci.runs.engines import choose_engine
+
+    ini = str(config.getini("warmci_engine"))
+    try:
+        return choose_engine(config.option.warmci_engine, "--warmci-engine", ini)
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
 
