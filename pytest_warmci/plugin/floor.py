@@ -124,7 +124,10 @@ class Floor:
         found: Engine | None = self.config.hook.pytest_warmci_make_engine(
             config=self.config, recipe_folder=folder, cache=state.cache, progress=self.progress
         )
-        return found or open_engine(self.settings.engine.value, folder, state, self.progress)
+        told = self.settings
+        return found or open_engine(
+            told.engine.value, folder, state, self.progress, told.engine_options.value
+        )
 
     def lane(self, folder: Path) -> Lane:
         """Return a recipe's lane; the first call begins the run."""

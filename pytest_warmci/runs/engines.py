@@ -6,14 +6,14 @@ An engine is imported when it is opened: its libraries are slow to import.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_warmci.clients.usage import entries
-from pytest_warmci.errors import UsageError
+from pytest_warmci.errors import EngineUnavailable, UsageError
 from pytest_warmci.model import DEFAULT_ENGINE
-from pytest_warmci.settings import Setting
+from pytest_warmci.settings import EngineOptions, Setting
 
 if TYPE_CHECKING:
     from pytest_warmci.protocols import Engine, Progress
@@ -21,16 +21,36 @@ if TYPE_CHECKING:
 
 VARIABLE: Final = "WARMCI_ENGINE"
 
-Opener = Callable[[Path, "StateDirectory", "Progress"], "Engine"]
+Opener = Callable[[Path, "StateDirectory", "Progress", EngineOptions], "Engine"]
 
 
-def _process(recipe_folder: Path, state: StateDirectory, progress: Progress) -> Engine:
+def _process(
+    recipe_folder: Path, state: StateDirectory, progress: Progress, options: EngineOptions
+) -> Engine:
     from pytest_warmci.engines.process.engine import ProcessEngine
 
+    if options:
+        raise UsageError(f"engine process has no option '{options[0][0]}'")
     return ProcessEngine(recipe_folder, state.cache, progress)
 
 
-ENGINES: Final[dict[str, Opener]] = {DEFAULT_ENGINE: _process}
+def _swarm(
+    _recipe_folder: Path, state: StateDirectory, progress: Progress, options: EngineOptions
+) -> Engine:
+    try:
+        from pytest_warmci.engines.swarm.engine import SwarmEngine
+    except ModuleNotFoundError as error:
+        if error.name != "docker":
+            raise
+        raise EngineUnavailable(
+            "the client of Docker is not installed", remedy="pip install 'pytest-warmci[swarm]'"
+        ) from None
+    from pytest_warmci.engines.swarm.options import SwarmOptions
+
+    return SwarmEngine(state.uuid, SwarmOptions.read(options), progress)
+
+
+ENGINES: Final[dict[str, Opener]] = {DEFAULT_ENGINE: _process, "swarm": _swarm}
 """How each engine is opened, by its name. Opening one looks at nothing and starts nothing."""
 
 
@@ -72,8 +92,33 @@ def choose_engine(given: str | None, option: str, ini: str = "") -> Setting[str]
     return found
 
 
+def read_options(texts: Iterable[str], top: Path, origin: str) -> EngineOptions:
+    """Return the engine's options that are written as NAME=VALUE.
+
+    Args:
+        texts: One option each.
+        top: The folder that the path of an `override` is relative to.
+        origin: Where they were given, for errors.
+
+    Raises:
+        UsageError: One has no name or no value.
+    """
+    pairs = []
+    for text in texts:
+        name, equals, value = text.strip().partition("=")
+        if not (name and equals and value):
+            raise UsageError(f"'{text}' is not NAME=VALUE", where=origin)
+        path = str((top / Path(value).expanduser()).resolve()) if name == "override" else value
+        pairs.append((name, path))
+    return tuple(pairs)
+
+
 def open_engine(
-    name: str, recipe_folder: Path, state: StateDirectory, progress: Progress
+    name: str,
+    recipe_folder: Path,
+    state: StateDirectory,
+    progress: Progress,
+    options: EngineOptions = (),
 ) -> Engine:
     """Return the engine of that name for a recipe's folder.
 
@@ -82,12 +127,14 @@ def open_engine(
         recipe_folder: The folder with the recipe's recipe.yml.
         state: Where its apps are, and whose they are.
         progress: Told about work that takes long.
+        options: What it is told beside its name.
 
     Raises:
-        UsageError: There is no such engine.
+        UsageError: There is no such engine, or it has no such option.
+        EngineUnavailable: What it needs is not installed.
         InputError: The recipe's files for it are not usable.
     """
-    return ENGINES[known_engine(name)](recipe_folder, state, progress)
+    return ENGINES[known_engine(name)](recipe_folder, state, progress, options)
 
 
 def keeper(name: str, state: StateDirectory, progress: Progress) -> Engine:

@@ -67,7 +67,10 @@ class SessionRuns:
         return self._engines[folder]
 
     def _open_engine(self, folder: Path, state: StateDirectory) -> Engine:
-        return open_engine(self.settings.engine.value, folder, state, self.progress)
+        told = self.settings
+        return open_engine(
+            told.engine.value, folder, state, self.progress, told.engine_options.value
+        )
 
     def enrolment(self, folder: Path) -> Enrolment:
         """Read a recipe's enrolment, with the source that was asked for."""

@@ -10,6 +10,7 @@ HOOK = "def pytest_warmci_make_engine"
 FAR = """
 from pytest_warmci.runs import engines
 from tests.far_engine import FarEngine
+patch.delitem(engines.ENGINES, "swarm")
 for name, made in (("process", FakeEngine), ("far", FarEngine)):
     patch.setitem(engines.ENGINES, name, lambda *_, made=made: made(Path({calls!r})))
 """

@@ -15,11 +15,12 @@ from pytest_warmci.runs.engines import (
     keeper,
     keepers,
     open_engine,
+    read_options,
     strange_engines,
     used_engines,
 )
 from pytest_warmci.runs.live_keycloak import LivePlace
-from pytest_warmci.settings import Setting
+from pytest_warmci.settings import EngineOptions, Setting
 from pytest_warmci.store.state import StateDirectory, open_state
 from tests.far_engine import FarEngine
 
@@ -29,12 +30,16 @@ def _far(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A second engine, and nothing said of which to take."""
     monkeypatch.delenv("WARMCI_ENGINE", raising=False)
 
-    def far(recipe_folder: Path, state: StateDirectory, progress: Progress) -> FarEngine:
+    def far(
+        recipe_folder: Path, state: StateDirectory, progress: Progress, options: EngineOptions
+    ) -> FarEngine:
         assert recipe_folder.is_dir()
+        assert () == options
         assert state.uuid
         progress("far is opened")
         return FarEngine(tmp_path / "calls")
 
+    monkeypatch.delitem(ENGINES, "swarm")
     monkeypatch.setitem(ENGINES, "far", far)
 
 
@@ -137,3 +142,31 @@ def test_each_engine_has_its_own_live_keycloak(state: StateDirectory) -> None:
         str(each.folder.relative_to(state.root)) for each in places
     ]
     assert 2 == len({each.place.folder for each in places})
+
+
+def test_options_of_an_engine_are_read(tmp_path: Path) -> None:
+    """The path of an override is seen from where it was written; a value may hold a `=`."""
+    texts = ["override=a.yml", " proxy=https://10.0.0.5/?a=b ", "override=/b.yml"]
+
+    assert (
+        ("override", str(tmp_path / "a.yml")),
+        ("proxy", "https://10.0.0.5/?a=b"),
+        ("override", "/b.yml"),
+    ) == read_options(texts, tmp_path, "--x")
+
+
+@pytest.mark.parametrize("text", ["proxy", "proxy=", "=x", ""])
+def test_an_option_without_name_or_value_is_refused(text: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not NAME=VALUE") as caught:
+        read_options(["proxy=x", text], tmp_path, "ini")
+
+    assert "ini" == caught.value.where
+
+
+def test_an_option_that_the_engine_has_not_is_refused(
+    state: StateDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    for name in ("process", "swarm"):
+        with pytest.raises(UsageError, match=f"engine {name} has no option 'proxi'"):
+            open_engine(name, tmp_path, state, silent, (("proxi", "x"),))

@@ -54,6 +54,7 @@ def both(haunt: Haunt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     lane = ghost.drive(found.far.lane("cold", "published"))
     assert lane.result is not None
     assert lane.result.promoted, lane.result
+    monkeypatch.delitem(ENGINES, "swarm")
     monkeypatch.setitem(ENGINES, "process", lambda *_: found.process.engine())
     monkeypatch.setitem(ENGINES, "far", lambda *_: found.far.engine())
     monkeypatch.setenv("WARMCI_STATE", str(haunt.state))
