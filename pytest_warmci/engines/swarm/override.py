@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pytest_warmci.engines.swarm import labels
@@ -13,6 +14,9 @@ def overriding(stack: Stack, *, state: str, token: str) -> dict[str, Any]:
 
     What changes from deployment to deployment is on the service only, where it restarts nothing:
     a task is made anew when its own spec changes.
+
+    Docker merges services key by key, but of volumes, networks, secrets and configs an entry of a
+    later file replaces the whole one. So those are repeated here as they are in the recipe.
 
     Args:
         stack: What is deployed.
@@ -34,5 +38,23 @@ def overriding(stack: Stack, *, state: str, token: str) -> dict[str, Any]:
         ("secrets", secrets),
     ):
         if names:
-            made[section] = {name: {"labels": owned} for name in names}
+            said = stack.rendering.entries.get(section, {})
+            made[section] = {name: _labelled(said.get(name) or {}, owned) for name in names}
     return made
+
+
+def _labelled(entry: Mapping[str, Any], owned: Mapping[str, str]) -> dict[str, Any]:
+    """Return an entry with our labels beside its own."""
+    given = entry.get("labels") or {}
+    if isinstance(given, list):
+        given = {name: text for name, _, text in (str(each).partition("=") for each in given)}
+    return {**_literal(entry), "labels": {**_literal(given), **owned}}
+
+
+def _literal(value: Any) -> Any:
+    """Return a value that was interpolated so that Docker leaves it as it is."""
+    if isinstance(value, Mapping):
+        return {key: _literal(below) for key, below in value.items()}
+    if isinstance(value, list):
+        return [_literal(each) for each in value]
+    return value.replace("$", "$$") if isinstance(value, str) else value
