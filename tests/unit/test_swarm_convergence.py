@@ -164,6 +164,7 @@ def test_a_pause_without_an_error_says_what_swarm_says() -> None:
     assert "Swarm paused its update: update paused due to task-1" == found.reason
     found = story.doomed("paused", task(1, "running"))
     assert "Swarm paused its update: no error was given" == found.reason
+    assert not found.place
 
 
 def test_a_good_update_after_a_paused_one() -> None:
