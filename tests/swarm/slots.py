@@ -100,11 +100,15 @@ class Slot:
         Raises:
             NotEvaluated: Something does not go.
         """
-        for process in self.members():
+        killed = self.members()
+        for process in killed:
             processes.signal_process(process, signal.SIGKILL)
         # The first process of a pid namespace is gone only when all others are: then containers
-        # are, too. The link goes a moment later, with the network namespace.
-        self._wait_for("processes", lambda: [str(each.pid) for each in self.members()])
+        # are, too. The link goes a moment later, with the network namespace. A dying process has
+        # lost its environment, and thus its mark, before.
+        self._wait_for(
+            "processes", lambda: [str(each.pid) for each in killed if processes.is_alive(each)]
+        )
         command.run(["ip", "link", "delete", self.link], timeout=10, check=False)
         for place in reversed(mounts_below(self.folder)):
             command.run(["umount", "--lazy", place], timeout=10, check=False)
