@@ -143,12 +143,14 @@ class Rendering:
 
     `files` are the compose files in their order, `version` is the format that the first one
     names (empty: none), `variables` are what they were interpolated with: `.env`, the exports of
-    `abra.sh`, STACK_NAME.
+    `abra.sh`, STACK_NAME. `entries` is what the files, interpolated, say at the top level of
+    everything but services: by section (`volumes`, `configs` ...) and name.
     """
 
     files: tuple[str, ...] = ("compose.yml",)
     version: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
+    entries: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

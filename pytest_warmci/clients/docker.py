@@ -17,6 +17,7 @@ import docker.errors
 from docker.context import ContextAPI
 from docker.utils import kwargs_from_env
 
+from pytest_warmci.clients import command
 from pytest_warmci.errors import CommandFailed, EngineUnavailable, FetchFailed
 
 _SECONDS: Final = 60
@@ -42,20 +43,30 @@ def find_endpoint() -> Endpoint:
     """Return the engine that the `docker` command would use: DOCKER_HOST, or a context.
 
     Raises:
-        EngineUnavailable: DOCKER_CONTEXT names a context that is not there.
+        EngineUnavailable: The context is not there or cannot be read, or certificates are missing.
     """
     given = os.environ.get("DOCKER_HOST", "")
     if given:
-        found = kwargs_from_env()
+        with _explained(given):
+            found = kwargs_from_env()
         url = str(found.get("base_url") or given)
         return Endpoint(url, "DOCKER_HOST", ("--host", given), found.get("tls"))
     named = os.environ.get("DOCKER_CONTEXT", "")
-    with _explained(named):
+    try:
         context = ContextAPI.get_context(named) if named else ContextAPI.get_current_context()
+    except Exception as error:  # noqa: BLE001 - the library raises bare ones, too
+        raise EngineUnavailable(
+            "the Docker context cannot be read",
+            where=named,
+            why=_last_line(error),
+            remedy="docker context inspect shows it",
+        ) from None
     if context is None:
         raise EngineUnavailable(
-            f"there is no Docker context '{named}'",
-            why="DOCKER_CONTEXT names it",
+            f"there is no Docker context '{named}'"
+            if named
+            else "Docker's current context is not there",
+            why="DOCKER_CONTEXT names it" if named else "its configuration names another one",
             remedy="docker context ls shows them all",
         )
     origin = f"context {context.Name}"
@@ -144,21 +155,20 @@ class Docker:
     def pull(self, name: str) -> None:
         """Fetch an image from its registry.
 
+        By the command line: the API's client reads without any limit while a registry is silent.
+
         Raises:
             FetchFailed: It cannot be had.
         """
-        tag = None if "@" in name or ":" in name.rpartition("/")[2] else "latest"
-        before, self._api.timeout = self._api.timeout, _PULL_SECONDS
+        argv = ["docker", *self.endpoint.arguments, "pull", "--quiet", "--", name]
         try:
-            for told in self._api.pull(name, tag=tag, stream=True, decode=True):
-                if "error" in told:
-                    raise _not_fetched(name, str(told["error"]))
-        except docker.errors.APIError as error:
-            raise _not_fetched(name, str(error.explanation or error)) from None
-        except OSError as error:
-            raise _not_fetched(name, str(error)) from None
-        finally:
-            self._api.timeout = before
+            command.run(argv, timeout=_PULL_SECONDS)
+        except CommandFailed as error:
+            raise FetchFailed(
+                f"the image {name} could not be pulled",
+                why=error.why or error.what,
+                remedy=f"docker pull {name} shows what its registry says",
+            ) from None
 
     def create_secret(self, name: str, value: bytes, labels: Mapping[str, str]) -> None:
         """Create a secret."""
@@ -209,14 +219,6 @@ def _filters(labels: Mapping[str, str]) -> dict[str, Sequence[str]]:
 def _in_use(text: str) -> bool:
     """Tell whether a refusal to remove something says that it is still used."""
     return any(words in text for words in ("in use", "is being used", "has active endpoints"))
-
-
-def _not_fetched(name: str, why: str) -> FetchFailed:
-    return FetchFailed(
-        f"the image {name} could not be pulled",
-        why=why,
-        remedy=f"docker pull {name} shows what its registry says",
-    )
 
 
 @contextmanager

@@ -16,16 +16,20 @@ _ask: Final = socket.getaddrinfo
 
 def answer_for(name: str, address: str) -> None:
     """Let this process find `name` at `address` (an IP address) from now on."""
-    _answers[name.lower()] = address
+    _answers[_key(name)] = address
     socket.getaddrinfo = _answering
 
 
 def forget(name: str) -> None:
     """Let `name` be found as before."""
-    _answers.pop(name.lower(), None)
+    _answers.pop(_key(name), None)
 
 
 def _answering(host: Any, *args: Any, **kwargs: Any) -> Any:
     name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
-    known = _answers.get(name.lower().removesuffix(".")) if isinstance(name, str) else None
+    known = _answers.get(_key(name)) if isinstance(name, str) else None
     return _ask(host if known is None else known, *args, **kwargs)
+
+
+def _key(name: str) -> str:
+    return name.lower().removesuffix(".")

@@ -114,7 +114,7 @@ class _Renderer:
             keys=self._keys(configs),
             networks=tuple(self._own_networks()),
             shared=Shared(dict(self._shared("networks")), dict(self._shared("volumes"))),
-            rendering=Rendering(self.names, self._format(), self.env),
+            rendering=Rendering(self.names, self._format(), self.env, self._entries()),
         )
 
     def _own_networks(self) -> Iterator[str]:
@@ -130,6 +130,9 @@ class _Renderer:
         for name, entry in self.top[section].items():
             if entry.get("external"):
                 yield name, str(composefile.external_name(entry) or name)
+
+    def _entries(self) -> dict[str, dict[str, Plain]]:
+        return {name: self.top[name] for name in composefile.SECTIONS if name != "services"}
 
     def _format(self) -> str:
         return str(self.project.documents[0].data.get("version") or "")

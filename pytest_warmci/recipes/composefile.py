@@ -245,7 +245,7 @@ def external_name(entry: Mapping[str, Plain]) -> Plain:
 
 
 def merge(base: Plain, over: Plain, path: tuple[str, ...] = ()) -> Plain:
-    """Return a normalised service (or another entry) of one file with a later file's over it.
+    """Return a normalised service of one file with a later file's over it.
 
     Mappings are merged. A command and a healthcheck's test are replaced as a whole. Secrets and
     configs are matched by source, volumes by target; other lists are put together.

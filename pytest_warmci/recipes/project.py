@@ -51,7 +51,8 @@ class Project:
                     value = composefile.mapping(document, entry, path)
                     if section == "services":
                         value = composefile.normalise(document, value, path)
-                    entries[key] = composefile.merge(entries.get(key, {}), value)
+                        value = composefile.merge(entries.get(key, {}), value)
+                    entries[key] = value  # of anything else Docker takes the last one whole
 
     def at(self, *path: str | int) -> str:
         """Return the place of `path` in the last file that says something about it."""

@@ -156,3 +156,32 @@ def test_a_compose_file_that_is_not_there() -> None:
 def test_what_a_compose_file_says_its_version_is(content: str, label: str) -> None:
     """In either place and form; another stack's label is not ours."""
     assert label == composefile.version_label(f"services: {{app: {content}}}".encode())
+
+
+def test_a_later_file_replaces_what_is_no_service() -> None:
+    """As Docker does: of volumes, networks, secrets and configs an entry is taken whole."""
+    first = """\
+services: {app: {image: x:1, configs: [c]}}
+networks: {inner: {driver: overlay, attachable: true}}
+volumes: {data: {driver_opts: {o: x}}, kept: {driver: local}}
+configs: {c: {name: old, file: c.conf, template_driver: golang}}
+"""
+    second = """\
+services: {app: {networks: [inner]}}
+networks: {inner: {internal: true}}
+volumes: {data: }
+configs: {c: {file: c.conf}}
+"""
+    rendered = stack(
+        first,
+        {"COMPOSE_FILE": "compose.yml:compose.two.yml"},
+        {"compose.two.yml": second, "c.conf": "x"},
+    )
+
+    expected = {
+        "networks": {"inner": {"internal": True}},
+        "volumes": {"data": {}, "kept": {"driver": "local"}},
+        "configs": {"c": {"file": "c.conf"}},
+        "secrets": {},
+    }
+    assert expected == rendered.rendering.entries

@@ -16,6 +16,11 @@ from pytest_warmci.engines.swarm import labels
 
 _ENDED: Final = frozenset({"complete", "failed", "shutdown", "rejected", "orphaned", "remove"})
 _WANTED: Final = frozenset({"ready", "running"})
+_JOBS_WANTED: Final = _WANTED | {"complete"}
+
+_ELSEWHERE: Final = frozenset({"Placement", "Runtime"})
+"""What of a service's template makes no task anew: a task that stands where the new placement
+would put it stays; the runtime is told of services only."""
 
 _CRASHES: Final = 3
 """After so many the service is in a loop. One or two happen to healthy apps: Swarm ignores
@@ -24,8 +29,8 @@ _CRASHES: Final = 3
 _PENDING_SECONDS: Final = 5.0
 """A task that cannot be placed stays pending for ever; for an instant many are."""
 
-_DEAD_SECONDS: Final = 1.0
-"""Between two tasks of a service there may be none for an instant."""
+_DEAD_SECONDS: Final = 3.0
+"""Between two tasks of a service there may be none for an instant; on a busy machine a long one."""
 
 
 class Doomed(Exception):
@@ -105,6 +110,9 @@ class ServiceLook:
         words = [f"{self.name} {len(self.running)}/{self.wanted}", *dict.fromkeys(states)]
         if self.update:
             words.append(f"update {self.update}")
+        died = [task.error for task in self.tasks if task.ended and task.error]
+        if died and not errors and not self.tasks[-1].earlier:
+            words.append(f"last error: {died[-1]}")
         return ", ".join([*words, *sorted(errors)])
 
 
@@ -123,13 +131,12 @@ def look_at(
         earlier: The ids of the tasks that were there before it.
     """
     spec = service["Spec"]
-    wish = spec["TaskTemplate"]["ContainerSpec"]
     update = service.get("UpdateStatus") or {}
     own = sorted(
         (task for task in tasks if task["ServiceID"] == service["ID"]),
         key=lambda task: str(task["CreatedAt"]),
     )
-    looks = tuple(_task(task, wish, earlier) for task in own)
+    looks = tuple(_task(task, service, earlier) for task in own)
     wanted, job = _wanted(spec["Mode"], looks)
     return ServiceLook(
         name=str(spec["Name"]),
@@ -137,25 +144,41 @@ def look_at(
         job=job,
         update=str(update.get("State") or ""),
         message=str(update.get("Message") or ""),
-        intended=spec.get("Labels", {}).get(labels.DEPLOY) == token,
+        intended=(spec.get("Labels") or {}).get(labels.DEPLOY) == token,
         tasks=looks,
     )
 
 
-def _task(task: Mapping[str, Any], wish: Mapping[str, Any], earlier: Collection[str]) -> TaskLook:
+def _task(
+    task: Mapping[str, Any], service: Mapping[str, Any], earlier: Collection[str]
+) -> TaskLook:
     status = task["Status"]
     code = (status.get("ContainerStatus") or {}).get("ExitCode")
     error = str(status.get("Err") or "")
-    if not error and status["State"] == "complete":
+    meant = task["DesiredState"] == "complete"  # a job's
+    if not error and status["State"] == "complete" and not meant:
         error = f"ended by itself with exit code {code or 0}"
     return TaskLook(
         id=str(task["ID"]),
         state=str(status["State"]),
         desired=str(task["DesiredState"]),
         error=error,
-        intended=task["Spec"].get("ContainerSpec") == wish,
+        intended=_is_intended(task, service),
         earlier=task["ID"] in earlier,
     )
+
+
+def _is_intended(task: Mapping[str, Any], service: Mapping[str, Any]) -> bool:
+    """Tell whether a task is what its service wishes now, as Swarm itself decides it.
+
+    Not by the container alone: when only the memory or the networks change, for an instant there
+    is the old task, and no word of an update yet.
+    """
+    run = (service.get("JobStatus") or {}).get("JobIteration") or {}
+    if run.get("Index", 0) != (task.get("JobIteration") or {}).get("Index", 0):
+        return False  # each deployment runs a job again
+    wish, made = service["Spec"]["TaskTemplate"], task["Spec"]
+    return all(wish.get(key) == made.get(key) for key in {*wish, *made} - _ELSEWHERE)
 
 
 def _wanted(mode: Mapping[str, Any], tasks: Sequence[TaskLook]) -> tuple[int, bool]:
@@ -165,7 +188,9 @@ def _wanted(mode: Mapping[str, Any], tasks: Sequence[TaskLook]) -> tuple[int, bo
         job = mode["ReplicatedJob"]
         return int(job.get("TotalCompletions") or job.get("MaxConcurrent") or 1), True
     # one on each node that will take it: as many as Swarm has made
-    return max(1, sum(task.desired in _WANTED for task in tasks)), "GlobalJob" in mode
+    job = "GlobalJob" in mode
+    desired = _JOBS_WANTED if job else _WANTED
+    return max(1, sum(task.desired in desired for task in tasks)), job
 
 
 @dataclass
@@ -217,35 +242,33 @@ class Convergence:
         stuck = [
             task
             for task in service.tasks
-            if task.state == "pending" and task.error and task.desired in _WANTED
+            if task.state == "pending" and task.error and task.desired in _JOBS_WANTED
         ]
         if self._lasts(("pending", service.name), bool(stuck), _PENDING_SECONDS):
             raise Doomed(service.name, f"cannot be placed: {stuck[0].error}")
         gone = (
             service.wanted > 0
-            and not service.job
+            and not service.good
             and service.update != "updating"
             and bool(service.tasks)
             and not any(task.desired in _WANTED for task in service.tasks)
             and all(task.ended for task in service.tasks)
         )
         if self._lasts(("gone", service.name), gone, _DEAD_SECONDS):
-            raise _doomed(
-                service, f"is down, and Swarm never starts it again: {service.tasks[-1].error}"
-            )
+            why = service.tasks[-1].error or service.errors
+            raise _doomed(service, f"is down, and Swarm never starts it again: {why}")
 
     def _count(self, service: ServiceLook, *, alone: bool) -> None:
         """Count tasks that ended; only from when all other services are there do they matter."""
+        crashed = {"failed", "rejected"} if service.job else {"failed", "rejected", "complete"}
         ended = {
             task.id
             for task in service.tasks
-            if task.intended
-            and not task.earlier
-            and task.state in ("failed", "rejected", "complete")
+            if task.intended and not task.earlier and task.state in crashed
         }
         fresh = ended - self._dead
         self._dead |= fresh
-        if alone and not service.job:
+        if alone:
             self._crashes[service.name] = self._crashes.get(service.name, 0) + len(fresh)
 
     def _lasts(self, key: tuple[str, str], holds: bool, seconds: float) -> bool:  # noqa: FBT001

@@ -32,7 +32,7 @@ _RECIPES_FAULT: Final = (
     "invalid image reference",
     "Additional property",
     "is not a valid",
-    "must be a",
+    "must be a ",
     "undefined",
     "required variable",
 )
@@ -61,6 +61,12 @@ def check_files(stack: Stack) -> None:
     Raises:
         InputError: One does.
     """
+    for text in _named_files(stack):
+        _inside(Path("/recipe"), text, stack)
+
+
+def _named_files(stack: Stack) -> list[str]:
+    """Return the files that docker's command line reads beside the compose files and configs."""
     named = [
         text for key, text in stack.keys.items() if re.fullmatch(r"secrets\.[^.]+\.file", key)
     ]
@@ -68,8 +74,7 @@ def check_files(stack: Stack) -> None:
         named += [
             text for key, text in service.keys.items() if re.fullmatch(r"env_file(\.\d+)?", key)
         ]
-    for text in named:
-        _inside(Path("/recipe"), text, stack)
+    return named
 
 
 def stack_deploy(
@@ -84,10 +89,11 @@ def stack_deploy(
         overrides: More compose files, merged after the recipe's.
 
     Raises:
+        InputError: A file leads out of the recipe.
         RecipeFailed: Docker refuses the recipe's files.
         NotEvaluated: It refuses for another reason.
     """
-    for name in stack.rendering.files:
+    for name in (*stack.rendering.files, *_named_files(stack)):
         _inside(recipe, name, stack)
     argv: list[str | Path] = ["docker", *endpoint.arguments, "stack", "deploy"]
     argv += ["--resolve-image", "never"]  # what runs is what was looked at before

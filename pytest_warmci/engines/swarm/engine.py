@@ -13,7 +13,6 @@ from pytest_warmci.clients.files import (
     make_folder,
     read_record,
     remove_tree,
-    write_bytes,
     write_json,
     write_text,
     write_yaml,
@@ -112,13 +111,8 @@ class SwarmEngine:
                 "earlier": [task["ID"] for task in belongings.tasks()],
             },
         )
-        configs = {}
-        for name, (_, content) in stack.configs.items():
-            configs[name] = folder / "configs" / name
-            make_folder(configs[name].parent)
-            write_bytes(configs[name], content)
         override = folder / "override.yml"
-        write_yaml(override, overriding(stack, state=self._state, token=token, configs=configs))
+        write_yaml(override, overriding(stack, state=self._state, token=token))
         overrides = [*self._options.overrides, override]
         stack_deploy(self._docker.endpoint, stack, app.folder / "recipe", overrides)
 

@@ -10,19 +10,27 @@ from typing import Final
 IGNORED: Final = (
     "build",
     "cgroup_parent",
+    "cgroupns_mode",
     "container_name",
     "depends_on",
     "devices",
+    "domainname",
+    "expose",
     "external_links",
+    "ipc",
     "links",
+    "mac_address",
     "network_mode",
-    "profiles",
+    "pid",
+    "privileged",
     "restart",
     "security_opt",
+    "shm_size",
     "userns_mode",
 )
 """Keys of a service that `docker stack deploy` itself takes no notice of, so that a difference in
-one of them is none on any Swarm. Source: what docker's CLI calls unsupported or ignored options."""
+one of them is none on any Swarm. Source: what `docker stack deploy` says that it ignores (28.2),
+and `depends_on`."""
 
 _ignored = re.compile(rf"version|services\.[^.]+\.(?:{'|'.join(IGNORED)})(?:\..*)?")
 

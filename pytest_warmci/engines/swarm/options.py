@@ -73,9 +73,7 @@ class SwarmOptions:
         for path in self.overrides:
             if not path.is_file():
                 raise UsageError(f"the override file {path} is not there")
-        parts = urlsplit(self.proxy)
-        known = parts.scheme in ("http", "https") and _HOST.fullmatch(parts.hostname or "")
-        if self.proxy and (not known or parts.path.strip("/")):
+        if self.proxy and not _is_base(self.proxy):
             raise UsageError(
                 f"'{self.proxy}' is not where a proxy answers",
                 remedy="write it like http://10.0.0.5:8080",
@@ -90,6 +88,17 @@ class SwarmOptions:
             answer_for(domain, str(parts.hostname))
         port = f":{parts.port}" if parts.port else ""
         return f"{parts.scheme}://{domain}{port}"
+
+
+def _is_base(url: str) -> bool:
+    """Tell whether a URL is scheme, host and perhaps a port, and nothing else."""
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("http", "https") and _HOST.fullmatch(parts.hostname or "")
+        more = parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc
+        return bool(known) and parts.port != 0 and not more
+    except ValueError:  # brackets that do not match, a port that is none
+        return False
 
 
 def _is_address(host: str) -> bool:

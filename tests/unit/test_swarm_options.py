@@ -1,0 +1,120 @@
+"""What a session is told about its Swarm: checked early, turned into URLs."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pytest_warmci.clients import names
+from pytest_warmci.engines.swarm.options import SwarmOptions
+from pytest_warmci.errors import UsageError
+
+DOMAIN = "warm-blog.example.test"
+
+
+@pytest.fixture(autouse=True)
+def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(socket, "getaddrinfo", socket.getaddrinfo)
+    yield
+    names.forget(DOMAIN)
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "",
+        "http://10.0.0.5:8080",
+        "http://10.0.0.5",
+        "https://10.0.0.5/",
+        "http://proxy.example.test:8080",
+        "http://localhost:1",
+        "HTTP://10.0.0.5:65535",
+    ],
+)
+def test_where_a_proxy_answers(proxy: str) -> None:
+    SwarmOptions(proxy=proxy).check()
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "10.0.0.5:8080",
+        "10.0.0.5",
+        "tcp://10.0.0.5:2375",
+        "http://",
+        "http://:8080",
+        "http://10.0.0.5/path",
+        "http://10.0.0.5?a=b",
+        "http://10.0.0.5#part",
+        "http://user@10.0.0.5",
+        "http://user:secret@10.0.0.5",
+        "http://10.0.0.5:port",
+        "http://10.0.0.5:65536",
+        "http://10.0.0.5:0",
+        "http://[::1",
+        "http://[::1]:80",
+        "http://a b",
+    ],
+)
+def test_what_is_no_proxy(proxy: str) -> None:
+    """Refused with the way to write it, before anything is deployed."""
+    with pytest.raises(UsageError) as caught:
+        SwarmOptions(proxy=proxy).check()
+
+    assert f"'{proxy}' is not where a proxy answers" == caught.value.what
+    assert "write it like http://10.0.0.5:8080" == caught.value.remedy
+
+
+def test_an_override_file_must_be_there(tmp_path: Path) -> None:
+    there, missing = tmp_path / "a.yml", tmp_path / "b.yml"
+    there.touch()
+    SwarmOptions(overrides=(there,)).check()
+
+    for each in (missing, tmp_path):
+        with pytest.raises(UsageError, match="is not there") as caught:
+            SwarmOptions(overrides=(there, each)).check()
+        assert f"the override file {each} is not there" == caught.value.what
+
+
+@pytest.mark.parametrize(
+    ("proxy", "url"),
+    [
+        ("", f"https://{DOMAIN}"),
+        ("http://10.0.0.5:8080", f"http://{DOMAIN}:8080"),
+        ("https://10.0.0.5", f"https://{DOMAIN}"),
+        ("http://10.0.0.5/", f"http://{DOMAIN}"),
+        ("http://proxy.example.test:8080", f"http://{DOMAIN}:8080"),
+    ],
+)
+def test_the_url_of_an_app(proxy: str, url: str) -> None:
+    assert url == SwarmOptions(proxy=proxy).url(DOMAIN)
+
+
+def test_an_app_is_found_at_the_address_of_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until somebody asks for its URL it is nowhere."""
+    asked: list[object] = []
+    monkeypatch.setattr(names, "_ask", lambda host, *_args, **_more: asked.append(host))
+
+    names._answering(DOMAIN, 80)
+    SwarmOptions(proxy="http://10.0.0.5:8080").url(DOMAIN)
+    names._answering(DOMAIN, 80)
+    socket.getaddrinfo(DOMAIN, 80)
+
+    assert [DOMAIN, "10.0.0.5", "10.0.0.5"] == asked
+
+
+@pytest.mark.parametrize("proxy", ["", "http://proxy.example.test:8080"])
+def test_without_an_address_the_name_servers_must_know(
+    proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy's name says nothing about the apps' domains."""
+    asked: list[object] = []
+    monkeypatch.setattr(names, "_ask", lambda host, *_args, **_more: asked.append(host))
+
+    SwarmOptions(proxy=proxy).url(DOMAIN)
+    names._answering(DOMAIN, 80)
+
+    assert [DOMAIN] == asked
