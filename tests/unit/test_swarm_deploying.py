@@ -195,7 +195,7 @@ def naming(**files: str) -> list[Stack]:
         stack(service % text),
         stack(service % f"[inside.env, {text}]"),
         stack(
-            "services: {app: {image: x:1, secrets: [s]}}\nsecrets: {s: {file: %s}}" % text,
+            f"services: {{app: {{image: x:1, secrets: [s]}}}}\nsecrets: {{s: {{file: {text}}}}}",
         ),
     ]
 
