@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack, suppress
 
 from pytest_warmci.clients import interrupts
+from pytest_warmci.clients.files import make_folder
 from pytest_warmci.clients.machine import utc_now
 from pytest_warmci.errors import BaselineRotten, SnapshotDamaged, WarmciError
 from pytest_warmci.model import FORMAT, KnownGood
@@ -94,6 +95,7 @@ def _recover(run: Run, place: Place) -> None:
 def _promote(run: Run, place: Place, old: KnownGood | None, cold_seconds: float) -> None:
     generation = recover.new_generation(place)
     journal = Journal(place.folder)
+    make_folder(place.folder)
     run.engine.address(place)  # chosen once and recorded before anything is made
     journal.begin("promote", run=run.id, session=run.settings.session, generation=generation)
     run.place = place

@@ -82,12 +82,16 @@ def radicale(name: str) -> Image:
             part.rename(installed)
             shutil.rmtree(fetched)
         data.mkdir(exist_ok=True)
-    curl = shutil.which("curl")
+    curl, find = shutil.which("curl"), shutil.which("find")
     assert curl is not None, "room.why_not asks for it"
+    assert find is not None, "without it no shell script runs here either"
     trees = (
         *python.trees(),
         Tree(installed, says.install),
         Tree(Path(curl).resolve(), "/usr/bin/curl"),
+        Tree(
+            Path(find).resolve(), "/usr/bin/find"
+        ),  # a head's clean-up asks it more than a shell's
         Tree(data, "/var/lib/radicale", _USER),  # a new volume gets its owner from here
     )
     # It sees what is installed beside it, and nothing else.

@@ -89,3 +89,10 @@ def provide_images(docker: Docker, stack: Stack, progress: Progress) -> None:
                 why="the compose file uses it as external",
                 remedy=f"docker network create --driver overlay --attachable {full}",
             )
+
+
+def granted_seconds(stack: Stack) -> float:
+    """Return how long a recipe asks operators to wait for it: its label `timeout`, else 0."""
+    labels = f"deploy.labels.coop-cloud.{stack.name}.timeout"
+    said = [service.keys.get(labels, "") for service in stack.services.values()]
+    return max((float(text) for text in said if text.isdigit()), default=0.0)

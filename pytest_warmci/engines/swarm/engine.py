@@ -21,7 +21,12 @@ from pytest_warmci.clients.waiting import Look, WaitedTooLong, wait_until
 from pytest_warmci.engines.secrets import mask, read_secret, secret_values
 from pytest_warmci.engines.swarm import keys, labels
 from pytest_warmci.engines.swarm.belongings import Belongings, labels_of
-from pytest_warmci.engines.swarm.checks import check_names, check_swarm, provide_images
+from pytest_warmci.engines.swarm.checks import (
+    check_names,
+    check_swarm,
+    granted_seconds,
+    provide_images,
+)
 from pytest_warmci.engines.swarm.convergence import Convergence, Doomed, look_at
 from pytest_warmci.engines.swarm.data import Volumes
 from pytest_warmci.engines.swarm.deploying import check_files, check_variables, stack_deploy
@@ -39,6 +44,12 @@ _FOLDER: Final = "stack"
 
 _RECORD: Final = "deploy.json"
 """File in it: the label of the last deployment, its services, and the tasks before it."""
+
+_SETTLE_SECONDS: Final = 30.0
+"""From the end of the last service to that of its network, a Swarm was seen to take six."""
+
+_GRACE: Final = 10.0
+"""What a service has to stop when nothing says more."""
 
 _LOG_LINES: Final = 5_000
 _SHOWN_LINES: Final = 15
@@ -109,6 +120,7 @@ class SwarmEngine:
                 "deploy": token,
                 "services": [f"{stack.name}_{name}" for name in stack.services],
                 "earlier": [task["ID"] for task in belongings.tasks()],
+                "grace": max(service.stop_grace for service in stack.services.values()),
             },
         )
         override = folder / "override.yml"
@@ -118,6 +130,11 @@ class SwarmEngine:
 
     def wait_converged(self, app: AppPlace, stack: Stack, timeout: float) -> None:
         """Return when every service of `stack` runs as it was deployed, and is healthy.
+
+        Args:
+            app: The app.
+            stack: What was deployed.
+            timeout: Seconds for that; more where the recipe itself grants them to operators.
 
         Raises:
             RecipeFailed: It never will, or does not in time.
@@ -138,7 +155,7 @@ class SwarmEngine:
             )
 
         try:
-            wait_until(look, timeout=timeout, every=_EVERY)
+            wait_until(look, timeout=max(timeout, granted_seconds(stack)), every=_EVERY)
         except Doomed as doomed:
             why = f"{doomed.reason}\n{self._tail(app, belongings, doomed.service)}"
             kind = NotEvaluated if doomed.place else RecipeFailed
@@ -162,10 +179,15 @@ class SwarmEngine:
     def settle(self, app: AppPlace, timeout: float) -> None:
         """Return when nothing of the app runs any more and only its volumes are left.
 
+        Args:
+            app: The app.
+            timeout: Seconds for that, but never fewer than a Swarm and the services may take.
+
         Raises:
             NotEvaluated: Something would not go.
         """
         belongings = self._belongings(app)
+        timeout = max(timeout, _SETTLE_SECONDS + self._grace(app))
 
         def look() -> Look:
             left = belongings.left(volumes=False)
@@ -311,6 +333,13 @@ class SwarmEngine:
 
     def _volumes(self, belongings: Belongings) -> Volumes:
         return Volumes(belongings, self._info)
+
+    def _grace(self, app: AppPlace) -> float:
+        """Return how many seconds the services may take to stop."""
+        try:
+            return float(self._record(app)["grace"])
+        except (FileNotFoundError, StateDamaged):
+            return _GRACE  # it is stopped all the same
 
     def _record(self, app: AppPlace) -> dict[str, Any]:
         """Return what was written down before the last deployment."""

@@ -1,0 +1,85 @@
+"""What runs on a Swarm share: a state directory that one cold run has seeded, behind a proxy.
+
+Volumes are the Swarm's and not the state directory's, so it cannot be copied for each test: all
+tests of a recipe use the same one. Each leaves the known-good as it was, and sees to that.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pytest_warmci.engines.swarm.engine import SwarmEngine
+from pytest_warmci.model import KnownGood
+from pytest_warmci.naming import canonical_domain, stack_name
+from pytest_warmci.runs.place import Place
+from pytest_warmci.runs.roots import roots_of
+from pytest_warmci.store import snapshots
+from pytest_warmci.store.registry import Registry
+from tests.e2e.workshop import Outcome, Workshop
+from tests.swarm.front import Front
+
+NAME = SwarmEngine.name
+
+
+class SwarmWorkshop(Workshop):
+    """A workshop whose sessions run on a Swarm behind a proxy.
+
+    Args:
+        front: The Swarm.
+        state: The state directory.
+        recipe: The recipe's folder.
+        services: All services of the recipe.
+    """
+
+    def __init__(self, front: Front, state: Path, recipe: Path, *services: str) -> None:
+        super().__init__(state, recipe)
+        self.front = front
+        self._override = front.dnsrr(*services)
+
+    def words(self) -> tuple[str, ...]:
+        """What a session on this Swarm is told."""
+        return (
+            f"--warmci-engine={NAME}",
+            f"--warmci-engine-option=override={self._override}",
+            f"--warmci-engine-option=proxy={self.front.proxy_url}",
+        )
+
+    def pytest(self, *words: str, env: dict[str, str] | None = None) -> Outcome:
+        return super().pytest(*self.words(), *words, env={**self.front.environment, **(env or {})})
+
+    @property
+    def place(self) -> Place:
+        domain = canonical_domain(self.recipe.name)
+        return Place(self.recipe.name, domain, self.state.app(NAME, domain))
+
+    @property
+    def known_good(self) -> KnownGood:
+        found = Registry(self.state).find(NAME, self.recipe.name)
+        assert found is not None
+        return found
+
+    def apps(self) -> list[str]:
+        found = self.state.apps(NAME).iterdir()
+        return sorted(path.name for path in found if not path.name.startswith("."))
+
+    def entry_bytes(self) -> bytes:
+        return (self.state.canonicals(NAME) / f"{self.recipe.name}.yml").read_bytes()
+
+    def volumes_digest(self) -> str:
+        with self.front.entered():
+            engine = SwarmEngine(self.state.uuid, self.front.options(), lambda _text: None)
+            return snapshots.measure(roots_of(engine, self.place)).digest
+
+    def on_the_swarm(self) -> list[str]:
+        """Everything of this state directory on the Swarm, by kind and name."""
+        wanted = ("--filter", f"label=pytest-warmci.state={self.state.uuid}")
+        found = []
+        for kind in ("service", "network", "secret", "config", "volume"):
+            names = self.front.swarm.docker(kind, "ls", *wanted, "--format", "{{.Name}}").text
+            found += [f"{kind} {name}" for name in names.split()]
+        return found
+
+    @property
+    def stack(self) -> str:
+        """The name of the canonical's stack."""
+        return stack_name(self.place.domain)
