@@ -190,13 +190,10 @@ def test_a_symlink_out_of_the_recipe(client: Client, tmp_path: Path) -> None:
 def naming(**files: str) -> list[Stack]:
     """Return recipes that name a file in each way that Docker's command line reads."""
     text = files["file"]
-    service = "services: {app: {image: x:1, env_file: %s}}"
     return [
-        stack(service % text),
-        stack(service % f"[inside.env, {text}]"),
-        stack(
-            "services: {app: {image: x:1, secrets: [s]}}\nsecrets: {s: {file: %s}}" % text,
-        ),
+        stack({"services": {"app": {"image": "x:1", "env_file": text}}}),
+        stack({"services": {"app": {"image": "x:1", "env_file": ["inside.env", text]}}}),
+        stack({"services": {"app": {"image": "x:1"}}, "secrets": {"s": {"file": text}}}),
     ]
 
 
