@@ -65,7 +65,10 @@ class SwarmApp:
         self.engine = self.new_engine()
 
     def new_engine(self, state: str = STATE, **options: Any) -> SwarmEngine:
-        return SwarmEngine(state, SwarmOptions(**options), self.said.append)
+        return SwarmEngine(state, SwarmOptions(**options), self._say)
+
+    def _say(self, text: str) -> None:
+        self.said.append(text)
 
     def stack(self, compose: str = COMPOSE, **env: str) -> Stack:
         return stack(compose, env, {"conf.txt": "x"})

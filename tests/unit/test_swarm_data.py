@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from pytest_warmci.engines.swarm import data
 from pytest_warmci.engines.swarm.data import Volumes
 from pytest_warmci.errors import EngineUnavailable, NotEvaluated
 from tests.fake_docker import NAMESPACE, NODE, pem
@@ -155,7 +154,7 @@ def test_a_renewed_certificate_has_its_issuer_behind_it(app: SwarmApp) -> None:
 
 
 def test_volumes_that_we_may_not_write(app: SwarmApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data.os, "access", lambda path, mode: mode != os.W_OK | os.X_OK)
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK | os.X_OK)
 
     error = unreachable(app)
 
