@@ -10,6 +10,9 @@ from typing import Any, Final, Literal
 FORMAT: Final = 1
 """Version of every file format of this package; a higher one was written by a newer version."""
 
+DEFAULT_ENGINE: Final = "process"
+"""The engine to test on where nobody says another one."""
+
 RUN_ENV: Final = "run.env"
 """File of an app with the variables that it has for one run only; they win over its `.env`."""
 

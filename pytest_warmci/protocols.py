@@ -40,6 +40,11 @@ class Engine(Protocol):
 
     name: str
 
+    @property
+    def told(self) -> Sequence[str]:
+        """What it was told beside its name, in words; a file with the digest of its content."""
+        ...
+
     def check(self) -> None:
         """Raise `EngineUnavailable` when this machine cannot run it."""
         ...

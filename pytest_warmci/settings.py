@@ -25,6 +25,10 @@ class Setting(Generic[T]):
         return f"{self.value} ({self.origin})"
 
 
+EngineOptions = tuple[tuple[str, str], ...]
+"""What the engine is told beside its name: pairs of name and value, in the order given."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of one session.
@@ -44,3 +48,4 @@ class Settings:
     keep: Setting[float | None]
     server_keys: Setting[bool]
     session: str
+    engine_options: Setting[EngineOptions] = Setting((), "default")

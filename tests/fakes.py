@@ -77,6 +77,7 @@ class FakeEngine:
     """
 
     name = "process"
+    told: Sequence[str] = ()
 
     servers: ClassVar[dict[Path, Any]] = {}
     """What runs in this process, by the app's folder; a test that ends has none."""

@@ -12,6 +12,7 @@ from pytest_warmci.protocols import Engine
 from pytest_warmci.runs.lane import Lane
 from pytest_warmci.runs.session import SessionRuns
 from pytest_warmci.settings import Setting, Settings
+from pytest_warmci.store.state import StateDirectory
 from tests.fakes import FakeEngine
 
 RECIPE = """\
@@ -160,7 +161,7 @@ def session(
     *,
     mode: Mode = "cold",
     head: str = "HEAD",
-    make_engine: Callable[[Path, Path], Engine] | None = None,
+    make_engine: Callable[[Path, StateDirectory], Engine] | None = None,
     allow_lower: bool = False,
     said: list[str] | None = None,
 ) -> SessionRuns:

@@ -11,10 +11,10 @@ from typing import Any
 from pytest_warmci.clients import command
 from pytest_warmci.naming import live_domain, realm_run
 from pytest_warmci.protocols import Engine
+from pytest_warmci.runs.engines import keeper
 from pytest_warmci.runs.live import running
 from pytest_warmci.runs.live_keycloak import LiveKeycloak, LivePlace
 from pytest_warmci.runs.place import Place
-from pytest_warmci.runs.recovering import keeper
 from pytest_warmci.store import realm_records
 from tests.e2e.workshop import KEYCLOAK, LIMIT, ROOT, Workshop, clean_environment, show
 
@@ -24,7 +24,7 @@ class SignedOn(Workshop):
 
     @property
     def engine(self) -> Engine:
-        return keeper(self.state, show)
+        return keeper("process", self.state, show)
 
     @property
     def live(self) -> LiveKeycloak:

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.swarm import ground, room
+from tests.swarm import front, ground, room
 from tests.swarm.engine import Swarm
+from tests.swarm.front import Front
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +30,16 @@ def empty_swarm(swarm: Swarm) -> Iterator[Swarm]:
     swarm.sweep()
     yield swarm
     swarm.sweep()
+
+
+@pytest.fixture(scope="session")
+def proxied_swarm() -> Iterator[Front]:
+    """A Swarm of the worker's own with a proxy in front, beside that of `swarm`: nobody sweeps it.
+
+    Whoever uses it needs `Front.environment`, and removes what they have deployed.
+    """
+    reason = room.why_not()
+    if reason:
+        pytest.skip(reason)
+    with front.proxied() as found:
+        yield found

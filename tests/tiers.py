@@ -24,9 +24,10 @@ SHARED_SERVERS = {
         "test_sso",
         "test_synapse",
     ),
+    "swarm behind a proxy": ("test_swarm_front",),
 }
-"""Files of the real folders that share a dear fixture (`seeded`, `signed_on`): on several workers
-each of these would set it up for itself, which takes minutes."""
+"""Files of the real folders that share a dear fixture (`seeded`, `signed_on`, `proxied_swarm`): on
+several workers each of these would set it up for itself, which takes minutes."""
 
 SAMPLE_BUDGET_S = 240.0
 UNMARKED_COST_S = 30.0

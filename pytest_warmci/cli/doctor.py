@@ -10,7 +10,14 @@ import click
 from rich.text import Text
 
 from pytest_warmci.cli.completion import complete_recipes
-from pytest_warmci.cli.options import json_option, state_option, state_setting, tests_option
+from pytest_warmci.cli.options import (
+    engine_option,
+    engine_setting,
+    json_option,
+    state_option,
+    state_setting,
+    tests_option,
+)
 from pytest_warmci.cli.output import EXIT_NOT_POSSIBLE, console, emit
 from pytest_warmci.errors import WarmciError
 from pytest_warmci.model import FORMAT
@@ -26,11 +33,16 @@ _WIDTH: Final = 26
 @click.command("doctor")
 @click.argument("recipe", required=False, shell_complete=complete_recipes)
 @tests_option
+@engine_option
 @state_option
 @json_option
 @click.pass_context
 def command(
-    context: click.Context, recipe: str | None, *, tests: str | None, as_json: bool
+    context: click.Context,
+    recipe: str | None,
+    *,
+    tests: str | None,
+    as_json: bool,
 ) -> None:
     """Say what is missing here, and the command that mends it.
 
@@ -39,7 +51,7 @@ def command(
     """
     out = console()
     found = []
-    for check in _checks(state_setting(), recipe, tests):
+    for check in _checks(state_setting(), engine_setting().value, recipe, tests):
         found.append(check)
         if as_json:
             continue
@@ -56,12 +68,14 @@ def command(
     context.exit(EXIT_NOT_POSSIBLE if missing else 0)
 
 
-def _checks(state: Setting[Path], recipe: str | None, tests: str | None) -> Iterator[Check]:
+def _checks(
+    state: Setting[Path], engine: str, recipe: str | None, tests: str | None
+) -> Iterator[Check]:
     from pytest_warmci.runs.doctor import Check, check_place
     from pytest_warmci.runs.doctor_recipes import check_recipe
     from pytest_warmci.runs.location import TESTS, enrolled_names, find_recipe
 
-    yield from check_place(state)
+    yield from check_place(state, engine)
     base = Path.cwd()
     names = [recipe] if recipe is not None else enrolled_names(base / (tests or TESTS))
     for name in names:
@@ -70,4 +84,4 @@ def _checks(state: Setting[Path], recipe: str | None, tests: str | None) -> Iter
         except WarmciError as error:
             yield Check(f"{name}: folder", "missing", error.summary, error.remedy)
         else:
-            yield from check_recipe(folder)
+            yield from check_recipe(folder, engine)

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Final
 import click
 from rich.text import Text
 
-from pytest_warmci.cli.options import json_option, state_option, state_setting, tests_option
+from pytest_warmci.cli.options import (
+    engine_option,
+    engine_setting,
+    json_option,
+    state_option,
+    state_setting,
+    tests_option,
+)
 from pytest_warmci.cli.output import EXIT_NOT_POSSIBLE, console, emit, tell
 from pytest_warmci.model import FORMAT
 
@@ -25,11 +32,12 @@ def command() -> None:
     """Look at the live-warm Keycloak, start it, stop it.
 
     Recipes that say `requires: [keycloak]` share it. It is started by the first run that needs it and
-    stays up; its data stay when it is stopped.
+    stays up; its data stay when it is stopped. Each engine has its own.
     """
 
 
 @command.command("status")
+@engine_option
 @state_option
 @json_option
 @click.pass_context
@@ -38,18 +46,19 @@ def status(context: click.Context, *, as_json: bool) -> None:
 
     Starts nothing. Ends with 75 when it does not work, though nobody has stopped it.
     """
+    from pytest_warmci.runs.engines import keeper
     from pytest_warmci.runs.live_status import LiveStatus, look
-    from pytest_warmci.runs.recovering import keeper
     from pytest_warmci.store.state import peek_state
 
-    state = peek_state(state_setting().value)
-    found = LiveStatus("stopped") if state is None else look(state, keeper(state, tell))
+    engine, state = engine_setting().value, peek_state(state_setting().value)
+    found = LiveStatus("stopped") if state is None else look(state, keeper(engine, state, tell))
     _show(found, as_json=as_json)
     context.exit(EXIT_NOT_POSSIBLE if found.condition == "broken" else 0)
 
 
 @command.command("start")
 @tests_option
+@engine_option
 @state_option
 @json_option
 def start(*, tests: str | None, as_json: bool) -> None:
@@ -59,15 +68,16 @@ def start(*, tests: str | None, as_json: bool) -> None:
     use it have left.
     """
     from pytest_warmci.clients import interrupts
-    from pytest_warmci.engines.process.engine import ProcessEngine
     from pytest_warmci.runs import live, live_keycloak
+    from pytest_warmci.runs.engines import open_engine
     from pytest_warmci.runs.live_status import look
     from pytest_warmci.runs.location import find_recipe
     from pytest_warmci.store.state import open_state
 
+    name = engine_setting().value
     folder = find_recipe(live_keycloak.KEYCLOAK, Path.cwd(), tests)
     state = open_state(state_setting().value)
-    engine = ProcessEngine(folder, state.cache, tell)
+    engine = open_engine(name, folder, state, tell)
     service = live_keycloak.open_service(folder, state, engine)
     with interrupts.listening(lambda: "still starting the live-warm Keycloak"):
         live.start(service, who=_who("start it"), limit=_LIMIT, progress=tell)
@@ -75,19 +85,20 @@ def start(*, tests: str | None, as_json: bool) -> None:
 
 
 @command.command("stop")
+@engine_option
 @state_option
 @json_option
 def stop(*, as_json: bool) -> None:
     """Stop it, after those who use it have left. Its data stay."""
     from pytest_warmci.clients import interrupts
     from pytest_warmci.runs import live, live_keycloak
-    from pytest_warmci.runs.recovering import keeper
+    from pytest_warmci.runs.engines import keeper
     from pytest_warmci.store.state import peek_state
 
-    state = peek_state(state_setting().value)
+    engine, state = engine_setting().value, peek_state(state_setting().value)
     stopped = False
     if state is not None:
-        place = live_keycloak.LivePlace(state, keeper(state, tell))
+        place = live_keycloak.LivePlace(state, keeper(engine, state, tell))
         with interrupts.listening(lambda: "still stopping the live-warm Keycloak"):
             stopped = live.stop(place, who=_who("stop it"), limit=_LIMIT, progress=tell)
     if as_json:

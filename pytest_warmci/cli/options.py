@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 STATE_HELP: Final = "State directory. Also WARMCI_STATE. Default: the user's own."
+_ENGINE: Final = "warmci.engine"
 _JSON: Final = "warmci.json"
 _STATE: Final = "warmci.state"
 
@@ -63,6 +64,58 @@ def state_option(function: F) -> F:
         help=STATE_HELP,
         callback=keep_state,
         expose_value=False,
+    )(function)
+
+
+def engine_setting() -> Setting[str]:
+    """Return the engine of the running command, which has `engine_option`.
+
+    Raises:
+        UsageError: There is no such engine.
+    """
+    from pytest_warmci.runs.engines import choose_engine
+
+    return choose_engine(click.get_current_context().meta.get(_ENGINE), "--engine")
+
+
+def _keep_engine(context: click.Context, _: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        context.meta[_ENGINE] = value
+
+
+def _known(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    from pytest_warmci.runs.engines import known_engine
+
+    return None if value is None else known_engine(value, "--engine")
+
+
+def _engines(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    from pytest_warmci.runs.engines import ENGINES
+
+    return [name for name in ENGINES if name.startswith(incomplete)]
+
+
+def engine_option(function: F) -> F:
+    """Add `--engine`, the engine to work with: `engine_setting` returns it."""
+    return click.option(
+        "--engine",
+        metavar="NAME",
+        callback=_keep_engine,
+        expose_value=False,
+        shell_complete=_engines,
+        help="What deploys: process (default). Also WARMCI_ENGINE.",
+    )(function)
+
+
+def only_engine_option(function: F) -> F:
+    """Add `--engine`, which the command gets as the name of the only engine to look at, or None."""
+    return click.option(
+        "--engine",
+        "only",
+        metavar="NAME",
+        callback=_known,
+        shell_complete=_engines,
+        help="Only what is on this engine. Default: every engine.",
     )(function)
 
 

@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 
 from pytest_warmci.errors import InputError, Interrupted, RecipeFailed, UsageError, WarmciError
-from pytest_warmci.model import FORMAT
+from pytest_warmci.model import DEFAULT_ENGINE, FORMAT
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -48,6 +48,11 @@ def human_size(count: int) -> str:
     from pytest_warmci.clients import disk
 
     return disk.human_size(count)
+
+
+def app_name(domain: str, engine: str) -> str:
+    """Return how an app is called where apps of several engines may be listed."""
+    return domain if engine == DEFAULT_ENGINE else f"{domain} on {engine}"
 
 
 def emit(record: object) -> None:

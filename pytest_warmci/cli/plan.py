@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from pytest_warmci.cli.completion import complete_recipes
-from pytest_warmci.cli.options import json_option, state_option, state_setting, tests_option
+from pytest_warmci.cli.options import (
+    engine_option,
+    engine_setting,
+    json_option,
+    state_option,
+    state_setting,
+    tests_option,
+)
 from pytest_warmci.cli.output import console, emit, tell
 from pytest_warmci.errors import UsageError
 
@@ -34,6 +41,7 @@ _SHOWN = 8
     help="Git repository to test instead of the one that recipe.yml names.",
 )
 @tests_option
+@engine_option
 @state_option
 @json_option
 @click.pass_context
@@ -64,7 +72,7 @@ def command(
         )
     state = state_setting()
     folder = find_recipe(recipe, Path.cwd(), tests)
-    told = preview.settings(state, "quick" if quick else "cold", head, source)
+    told = preview.settings(state, engine_setting(), "quick" if quick else "cold", head, source)
     found = preview.look_ahead(told, folder, tell)
     if as_json:
         emit(found.to_json())

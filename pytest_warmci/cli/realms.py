@@ -8,7 +8,13 @@ import click
 from rich import box
 from rich.table import Table
 
-from pytest_warmci.cli.options import json_option, state_option, state_setting
+from pytest_warmci.cli.options import (
+    engine_option,
+    engine_setting,
+    json_option,
+    state_option,
+    state_setting,
+)
 from pytest_warmci.cli.output import console, emit, tell
 from pytest_warmci.model import FORMAT
 
@@ -17,6 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command("realms")
+@engine_option
 @state_option
 @json_option
 def command(*, as_json: bool) -> None:
@@ -24,14 +31,16 @@ def command(*, as_json: bool) -> None:
 
     Starts nothing and changes nothing. Ends with 75 when Keycloak runs and does not answer.
     """
+    from pytest_warmci.runs.engines import keeper
     from pytest_warmci.runs.live import running
     from pytest_warmci.runs.live_keycloak import LivePlace
     from pytest_warmci.runs.live_status import realms_of_runs
-    from pytest_warmci.runs.recovering import keeper
     from pytest_warmci.store.state import peek_state
 
-    state = peek_state(state_setting().value)
-    live = running(LivePlace(state, keeper(state, tell))) if state is not None else None
+    engine, state = engine_setting().value, peek_state(state_setting().value)
+    live = None
+    if state is not None:
+        live = running(LivePlace(state, keeper(engine, state, tell)))
     found = realms_of_runs(live) if live is not None else []
     if as_json:
         listed = [each.to_json() for each in found]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import click
 from rich.text import Text
 
-from pytest_warmci.cli.options import json_option, state_option, state_setting
-from pytest_warmci.cli.output import EXIT_NOT_POSSIBLE, console, emit, tell
+from pytest_warmci.cli.options import json_option, only_engine_option, state_option, state_setting
+from pytest_warmci.cli.output import EXIT_NOT_POSSIBLE, app_name, console, emit, tell
 from pytest_warmci.errors import UsageError
 from pytest_warmci.model import FORMAT
 
@@ -26,21 +26,25 @@ _COLOURS: Final = {"removed": "green", "restored": "green", "kept": "cyan", "fai
     is_flag=True,
     help="Plant a dead realm and a live one first, and see that exactly the dead one goes.",
 )
+@only_engine_option
 @state_option
 @json_option
 @click.pass_context
-def command(context: click.Context, *, dry_run: bool, self_test: bool, as_json: bool) -> None:
+def command(
+    context: click.Context, *, dry_run: bool, self_test: bool, only: str | None, as_json: bool
+) -> None:
     """Remove the apps and the realms of dead runs, and end apps that were kept for long enough.
 
     A run is dead when nobody holds its lock; age proves nothing. Says what stays, and why. Every
-    run does the same when it begins (with realms, when it begins to use Keycloak). `warmci recover
-    DOMAIN` ends a kept app before its time. Realms are looked for when the live-warm Keycloak
-    runs, at most 25 are deleted at once. Ends with 75 when something could not be removed.
+    run does the same on its engine when it begins (with realms, when it begins to use Keycloak).
+    `warmci recover DOMAIN` ends a kept app before its time. Realms are looked for when the
+    live-warm Keycloak runs, at most 25 are deleted at once. Ends with 75 when something could not
+    be removed.
     """
     from pytest_warmci.clients import interrupts
+    from pytest_warmci.runs.engines import keepers, strange_engines
     from pytest_warmci.runs.reap import reap
     from pytest_warmci.runs.reap_realms import reap_all_realms, untestable
-    from pytest_warmci.runs.recovering import keeper
     from pytest_warmci.store.state import peek_state
 
     if dry_run and self_test:
@@ -55,9 +59,12 @@ def command(context: click.Context, *, dry_run: bool, self_test: bool, as_json: 
     realms: list[ReapedRealm] = []
     if state is not None:
         with interrupts.listening(lambda: "still reaping"):
-            engine = keeper(state, tell)
-            apps = reap(state, engine, dry_run=dry_run)
-            realms = reap_all_realms(state, engine, dry_run=dry_run, self_tested=self_test)
+            for name in strange_engines(state):
+                tell(f"warning: apps of engine '{name}' are left alone: it is not known here")
+            engines = keepers(state, tell, only)
+            for engine in engines:
+                apps += reap(state, engine, dry_run=dry_run)
+            realms = reap_all_realms(state, engines, dry_run=dry_run, self_tested=self_test)
     if as_json:
         emit(
             {
@@ -76,7 +83,7 @@ def command(context: click.Context, *, dry_run: bool, self_test: bool, as_json: 
 
 def _show(apps: list[Reaped], realms: list[ReapedRealm], *, dry_run: bool) -> None:
     out = console()
-    named = [(each.domain, each.outcome, each.why) for each in apps]
+    named = [(app_name(each.domain, each.engine), each.outcome, each.why) for each in apps]
     named += [
         (f"realm {each.realm}" if each.realm else "realms", each.outcome, each.why)
         for each in realms

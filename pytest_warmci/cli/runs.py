@@ -13,7 +13,7 @@ from rich.text import Text
 from pytest_warmci.cli.completion import complete_recipes
 from pytest_warmci.cli.options import json_option, state_option, state_setting
 from pytest_warmci.cli.output import console, emit
-from pytest_warmci.model import FORMAT
+from pytest_warmci.model import DEFAULT_ENGINE, FORMAT
 
 if TYPE_CHECKING:
     from pytest_warmci.runs.past import PastRun, Times
@@ -114,11 +114,12 @@ def _row(run: PastRun) -> tuple[Text | str, ...]:
         mode = str(run.lease.get("mode", "-"))
         return (run.id, run.recipe or "?", verdict, mode, "-", _ago(run.began), "-", run.why)
     asked = "" if result.mode == result.requested_mode else f" ({result.requested_mode} asked)"
+    where = "" if result.engine == DEFAULT_ENGINE else f" on {result.engine}"
     return (
         run.id,
         result.recipe,
         verdict,
-        result.mode + asked,
+        result.mode + asked + where,
         _versions(result),
         _ago(run.began),
         duration(result.seconds),

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pytest_warmci.cli.completion import complete_recipes
-from pytest_warmci.cli.options import json_option, state_option, state_setting, tests_option
+from pytest_warmci.cli.options import (
+    engine_option,
+    engine_setting,
+    json_option,
+    state_option,
+    state_setting,
+    tests_option,
+)
 from pytest_warmci.cli.output import Steps, emit, human_size, stdout_on_stderr, tell
 
 if TYPE_CHECKING:
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
 @click.option("--if-missing", is_flag=True, help="Do nothing when there is a valid known-good.")
 @click.option("--no-train", is_flag=True, help="Do not prepare the canonical to boot faster.")
 @tests_option
+@engine_option
 @state_option
 @json_option
 @click.pass_context
@@ -48,13 +56,13 @@ def command(
     from pytest_warmci.runs import seed
     from pytest_warmci.runs.location import find_recipe
 
-    state = state_setting()
+    state, engine = state_setting(), engine_setting()
     folder = find_recipe(recipe, Path.cwd(), tests)
-    there = seed.existing(state, folder.name) if if_missing else None
+    there = seed.existing(state, engine, folder.name) if if_missing else None
     if there is not None:
         _report_existing(there, version, as_json=as_json)
         return
-    seeding = seed.prepare(state, folder, version)
+    seeding = seed.prepare(state, engine, folder, version)
     tell(f"seed {seeding.recipe} {seeding.revision}: a cold run, which takes minutes")
     with stdout_on_stderr() if as_json else nullcontext():
         seeded = seed.run(seeding)

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pytest_warmci.cli.completion import complete_recipes
-from pytest_warmci.cli.options import json_option, state_option, state_setting
+from pytest_warmci.cli.options import json_option, only_engine_option, state_option, state_setting
 from pytest_warmci.cli.output import console, emit, human_size
 
 if TYPE_CHECKING:
@@ -39,16 +39,17 @@ _WORDS: Final = {"none": "no known-good", "in-use": "in use by"}
 
 @click.command("status")
 @click.argument("recipe", required=False, shell_complete=complete_recipes)
+@only_engine_option
 @state_option
 @json_option
-def command(recipe: str | None, *, as_json: bool) -> None:
+def command(recipe: str | None, *, only: str | None, as_json: bool) -> None:
     """Show what is warm: version, age, size, who uses it, last results, open alerts.
 
     Starts nothing and writes nothing.
     """
     from pytest_warmci.runs.status import look
 
-    found = look(state_setting(), recipe)
+    found = look(state_setting(), recipe, only)
     if as_json:
         emit(found.to_json())
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 import time
 from collections.abc import Mapping
@@ -20,6 +21,16 @@ _MOST: Final = 4 * 1024 * 1024
 """Bytes of a body that are read."""
 
 _CHUNK: Final = 64 * 1024
+
+_BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+"""Variables that name a file of certificates, the one that counts first: our sessions take nothing
+else from the environment, no proxy above all."""
+
+
+def authorities() -> str | bool:
+    """Return what servers are trusted by, as `requests` takes it for `verify`: the file that the
+    environment names, or True for the authorities that everybody trusts."""
+    return next(filter(None, map(os.environ.get, _BUNDLES)), True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +71,10 @@ def post_form(url: str, fields: Mapping[str, str], *, timeout: float) -> Answer:
 def _ask(method: str, url: str, *, timeout: float, **kwargs: Any) -> Answer:
     with requests.Session() as session:
         session.trust_env = False
+        session.verify = authorities()
         try:
             response = _send(session, method, url, timeout=timeout, **kwargs)
-        except (requests.RequestException, ValueError) as error:
+        except (OSError, ValueError) as error:  # requests' own errors are OSErrors, too
             return Answer(0, str(error))
     try:
         text = response.content.decode(response.encoding or "utf-8", "replace")
@@ -128,7 +140,7 @@ def exchange(
         return _send(session, method, url, timeout=timeout, data=fields)
     except requests.Timeout:
         raise NoAnswer(f"no answer within {timeout:g} s") from None
-    except (requests.RequestException, ValueError) as error:
+    except (OSError, ValueError) as error:  # requests' own errors are OSErrors, too
         raise NoAnswer(_innermost(error)) from None
 
 
@@ -187,12 +199,13 @@ def use_loopback_jar(session: requests.Session) -> None:
 
 
 class LoopbackSession(requests.Session):
-    """A `requests.Session` for servers on this machine: no proxies, and cookies in a
-    `LoopbackJar`."""
+    """A `requests.Session` for servers on this machine: no proxies, `authorities`, and cookies in
+    a `LoopbackJar`."""
 
     def __init__(self) -> None:
         super().__init__()
         self.trust_env = False
+        self.verify = authorities()
         self.cookies = LoopbackJar()
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from keycloak import KeycloakAdmin, KeycloakOpenID, KeycloakOpenIDConnection
 from keycloak.exceptions import KeycloakError
 
+from pytest_warmci.clients.http import authorities
 from pytest_warmci.clients.waiting import Look, WaitedTooLong, wait_until
 from pytest_warmci.errors import KeycloakTrouble
 
@@ -286,6 +287,7 @@ class Administrator:
         made._keycloak_openid = login  # noqa: SLF001
         for each in (made, login.connection):
             each._s.trust_env = False  # noqa: SLF001
+            each.verify = authorities()  # httpx, which it brings and we never use, warns of a file
         return made
 
 

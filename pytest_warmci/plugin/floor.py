@@ -16,7 +16,6 @@ from typing import Any, NoReturn
 import pytest
 
 from pytest_warmci.clients import interrupts
-from pytest_warmci.engines.process.engine import ProcessEngine
 from pytest_warmci.errors import (
     InputError,
     NotEvaluated,
@@ -29,9 +28,11 @@ from pytest_warmci.plugin.collect import is_dropped, key_of, rule_of, sort
 from pytest_warmci.plugin.folders import is_whole, recipe_folder
 from pytest_warmci.plugin.narrowing import narrowed
 from pytest_warmci.protocols import Engine
+from pytest_warmci.runs.engines import open_engine
 from pytest_warmci.runs.lane import Blocked, Lane
 from pytest_warmci.runs.planning import RunPlan
 from pytest_warmci.runs.session import SessionRuns
+from pytest_warmci.store.state import StateDirectory
 
 _STEP_ERROR = pytest.StashKey[RecipeFailed]()
 
@@ -119,11 +120,14 @@ class Floor:
             return True
         return None
 
-    def _make_engine(self, folder: Path, cache: Path) -> Engine:
+    def _make_engine(self, folder: Path, state: StateDirectory) -> Engine:
         found: Engine | None = self.config.hook.pytest_warmci_make_engine(
-            config=self.config, recipe_folder=folder, cache=cache, progress=self.progress
+            config=self.config, recipe_folder=folder, cache=state.cache, progress=self.progress
         )
-        return found or ProcessEngine(folder, cache, self.progress)
+        told = self.settings
+        return found or open_engine(
+            told.engine.value, folder, state, self.progress, told.engine_options.value
+        )
 
     def lane(self, folder: Path) -> Lane:
         """Return a recipe's lane; the first call begins the run."""
@@ -159,7 +163,7 @@ class Floor:
             item.user_properties += [
                 ("warmci.mode", plan.mode),
                 ("warmci.requested_mode", plan.requested_mode),
-                ("warmci.engine", self.settings.engine.value),
+                ("warmci.engine", self.runs.engine(key.folder).name),
             ]
             self._shield_from_timeout(item)
             kept.append(item)

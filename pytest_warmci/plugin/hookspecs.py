@@ -17,6 +17,8 @@ def pytest_warmci_make_engine(
 ) -> Engine | None:
     """Return the engine for a recipe, or None to leave it to the next implementation.
 
+    When every implementation returns None, it is the engine of `--warmci-engine`.
+
     Called once a recipe in each process, before anything of it is planned.
 
     Args:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_warmci.settings import Setting, Settings
+    from pytest_warmci.settings import EngineOptions, Setting, Settings
 
 MARKS: Final = (
     "cold: every recipe item of a cold session; an author's own mark means: only there",
@@ -41,6 +41,19 @@ def add(parser: pytest.Parser) -> None:
         "--warmci-state",
         metavar="DIR",
         help="State directory. Also WARMCI_STATE or ini warmci_state. Default: the user's own.",
+    )
+    group.addoption(
+        "--warmci-engine",
+        metavar="NAME",
+        help="What deploys: process (default). Also WARMCI_ENGINE or ini warmci_engine.",
+    )
+    group.addoption(
+        "--warmci-engine-option",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="Something that the engine is told, as often as needed. Engine swarm:"
+        " override=FILE, proxy=URL. Also ini warmci_engine_options, one a line.",
     )
     group.addoption(
         "--warmci-head",
@@ -82,6 +95,12 @@ def add(parser: pytest.Parser) -> None:
         "--warmci-json",
         metavar="FILE",
         help="Write the session's results as JSON.",
+    )
+    parser.addini("warmci_engine", "What deploys (see --warmci-engine)")
+    parser.addini(
+        "warmci_engine_options",
+        "What the engine is told, one NAME=VALUE a line (see --warmci-engine-option)",
+        type="linelist",
     )
     parser.addini("warmci_state", "State directory (see --warmci-state)")
 
@@ -149,7 +168,7 @@ def read(config: pytest.Config) -> Settings:
         state=_state(config),
         head=_or_default(option.warmci_head, "--warmci-head", "HEAD"),
         source=_or_default(option.warmci_source, "--warmci-source", None),
-        engine=Setting("process", "default"),
+        engine=_engine(config),
         lock_limit=_or_default(limit, "--warmci-lock-limit", DEFAULT_LOCK_LIMIT),
         allow_lower=(
             Setting(True, "--warmci-seed") if option.warmci_seed else Setting(False, "default")
@@ -161,6 +180,7 @@ def read(config: pytest.Config) -> Settings:
             else Setting(False, "default")
         ),
         session=_session(config),
+        engine_options=_engine_options(config),
     )
 
 
@@ -194,6 +214,34 @@ def _state(config: pytest.Config) -> Setting[Path]:
     given = config.option.warmci_state
     try:
         return choose_state(given, "--warmci-state", config.invocation_params.dir, place)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _engine_options(config: pytest.Config) -> Setting[EngineOptions]:
+    from pytest_warmci.errors import UsageError
+    from pytest_warmci.runs.engines import read_options
+    from pytest_warmci.settings import Setting
+
+    given = config.option.warmci_engine_option
+    written = config.getini("warmci_engine_options")
+    origin = "--warmci-engine-option" if given else "ini warmci_engine_options"
+    if not given and not written:
+        return Setting((), "default")
+    top = config.invocation_params.dir if given else config.rootpath
+    try:
+        return Setting(read_options(given or written, top, origin), origin)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _engine(config: pytest.Config) -> Setting[str]:
+    from pytest_warmci.errors import UsageError
+    from pytest_warmci.runs.engines import choose_engine
+
+    ini = str(config.getini("warmci_engine"))
+    try:
+        return choose_engine(config.option.warmci_engine, "--warmci-engine", ini)
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
 

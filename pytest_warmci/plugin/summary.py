@@ -62,7 +62,8 @@ class Summary:
         """Say what each recipe's run starts from."""
         lines = []
         for plan in self._runs.plans:
-            entry = self._runs.known_good(plan.enrolment.recipe, self._runs.settings.engine.value)
+            engine = self._runs.engine(plan.enrolment.folder)
+            entry = self._runs.known_good(plan.enrolment.recipe, engine.name)
             lines.append(f"warmci: {plan.enrolment.recipe}: {describe_known_good(entry)}")
             if plan.fallback:
                 lines.append(

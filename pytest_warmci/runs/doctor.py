@@ -28,9 +28,11 @@ from pytest_warmci.clients.locks import Holder, hold
 from pytest_warmci.clients.memory import memory
 from pytest_warmci.engines.process.checks import check_machine, check_user_namespaces
 from pytest_warmci.errors import EngineUnavailable, LockBusy, WarmciError
+from pytest_warmci.model import DEFAULT_ENGINE
+from pytest_warmci.runs.engines import keeper
 from pytest_warmci.settings import Setting
 from pytest_warmci.store import mounts
-from pytest_warmci.store.state import peek_state
+from pytest_warmci.store.state import StateDirectory, peek_state
 
 Outcome = Literal["ok", "warn", "missing"]
 Probe = Callable[[], "Check"]
@@ -46,6 +48,9 @@ _EXTRA: Final = "pytest-warmci[process]"
 _LEAST_GIT: Final = (2, 29)  # `init --initial-branch --object-format`
 _GOOD_GIT: Final = (2, 32)  # GIT_CONFIG_GLOBAL, which keeps the user's configuration out
 _FEW_PORTS: Final = 50
+_PROCESS_ONLY: Final = frozenset(
+    {"platform", "java", "maven client", "pip", "user namespaces", "ports"}
+)
 _MANAGERS: Final = (
     ("apt-get", "apt-get install -y"),
     ("dnf", "dnf install -y"),
@@ -80,8 +85,11 @@ def made(name: str, probe: Probe) -> Check:
         return Check(name, "missing", f"{type(error).__name__}: {error}")
 
 
-def check_place(state: Setting[Path]) -> Iterator[Check]:
-    """Look at this machine and at the state directory, one check after the other."""
+def check_place(state: Setting[Path], engine: str = DEFAULT_ENGINE) -> Iterator[Check]:
+    """Look at this machine and at the state directory, one check after the other.
+
+    What only the process engine needs is not looked at for another one, which checks itself.
+    """
     root = state.value.resolve()
     probes: Iterable[tuple[str, Probe]] = (
         ("platform", _platform),
@@ -98,7 +106,10 @@ def check_place(state: Setting[Path]) -> Iterator[Check]:
         ("ports", _ports),
     )
     for name, probe in probes:
-        yield made(name, probe)
+        if engine == DEFAULT_ENGINE or name not in _PROCESS_ONLY:
+            yield made(name, probe)
+    if engine != DEFAULT_ENGINE:
+        yield made(f"engine {engine}", partial(_engine, engine, root))
 
 
 def install_command(package: str) -> str:
@@ -182,6 +193,12 @@ def _namespaces() -> Check:
         return Check(name, "missing", found, install_command("util-linux"))
     check_user_namespaces()
     return Check(name, "ok", "allowed (needed: you are root, which PostgreSQL refuses)")
+
+
+def _engine(name: str, root: Path) -> Check:
+    # Without a state directory there is no app either; nothing is made.
+    keeper(name, StateDirectory(root, uuid=""), lambda _: None).check()
+    return Check(f"engine {name}", "ok", "can be used here")
 
 
 def _state(state: Setting[Path]) -> Check:

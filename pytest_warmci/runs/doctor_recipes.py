@@ -10,26 +10,30 @@ from functools import partial
 from pathlib import Path
 
 from pytest_warmci.engines.process.config import read_config
-from pytest_warmci.engines.process.engine import ProcessEngine
-from pytest_warmci.model import Enrolment
+from pytest_warmci.model import DEFAULT_ENGINE, Enrolment
 from pytest_warmci.naming import canonical_domain
 from pytest_warmci.recipes.enrolment import is_url, read_enrolment
 from pytest_warmci.recipes.source import open_source
 from pytest_warmci.runs.doctor import Check, made
+from pytest_warmci.runs.engines import open_engine
 from pytest_warmci.runs.enrol_files import STILL_TEMPLATE
 from pytest_warmci.runs.live_keycloak import keycloak_beside
 from pytest_warmci.runs.login_module import LoginModule
 from pytest_warmci.runs.planning import plan_run, sample_stack
 from pytest_warmci.runs.witness import find_witness
+from pytest_warmci.store.state import StateDirectory
 
 
-def check_recipe(folder: Path) -> Iterator[Check]:
+def check_recipe(folder: Path, engine: str = DEFAULT_ENGINE) -> Iterator[Check]:
     """Look at a recipe: its files, its source, and whether the engine can run its versions."""
     name = folder.name
     enrolled = made(f"{name}: recipe.yml", partial(_enrolment, folder))
     yield enrolled
-    runnable = made(f"{name}: process.yml", partial(_process, folder))
-    yield runnable
+    runnable = True
+    if engine == DEFAULT_ENGINE:
+        found = made(f"{name}: process.yml", partial(_process, folder))
+        runnable = found.outcome != "missing"
+        yield found
     yield made(f"{name}: witness.py", partial(_witness, folder))
     if enrolled.outcome == "missing":
         return
@@ -40,13 +44,14 @@ def check_recipe(folder: Path) -> Iterator[Check]:
         text = f"{enrolment.source}: not looked at, it would have to be fetched"
         yield Check(f"{name}: source", "ok", text)
         return
-    with tempfile.TemporaryDirectory(prefix="warmci-doctor-") as cache:
-        opened = made(f"{name}: source", partial(_source, enrolment, Path(cache)))
+    with tempfile.TemporaryDirectory(prefix="warmci-doctor-") as scratch:
+        state = StateDirectory(Path(scratch), uuid="")
+        opened = made(f"{name}: source", partial(_source, enrolment, state.cache))
         yield opened
-        if "missing" in (runnable.outcome, opened.outcome):
+        if not runnable or opened.outcome == "missing":
             return  # for a reason that has been said
         for head in ("HEAD",) if opened.outcome == "warn" else ("published", "HEAD"):
-            yield made(f"{name}: {head}", partial(_head, enrolment, head, Path(cache)))
+            yield made(f"{name}: {head}", partial(_head, enrolment, engine, head, state))
 
 
 def _enrolment(folder: Path) -> Check:
@@ -92,11 +97,11 @@ def _source(enrolment: Enrolment, cache: Path) -> Check:
     return Check(name, "ok", f"{enrolment.source}: {text}")
 
 
-def _head(enrolment: Enrolment, head: str, cache: Path) -> Check:
+def _head(enrolment: Enrolment, engine_name: str, head: str, state: StateDirectory) -> Check:
     """Plan a cold run of a head, and ask the engine whether it can run what that deploys."""
     name = f"{enrolment.recipe}: {head}"
-    source = open_source(enrolment.source, cache)
-    engine = ProcessEngine(enrolment.folder, cache, lambda _: None)
+    source = open_source(enrolment.source, state.cache)
+    engine = open_engine(engine_name, enrolment.folder, state, lambda _: None)
     plan = plan_run(
         enrolment,
         source,

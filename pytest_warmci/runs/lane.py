@@ -261,6 +261,7 @@ class Lane:
             incomplete_because=tuple(dict.fromkeys(incomplete)),
             notes=(*run.plan.notes, *run.notes, *self._witness_note()),
             canonical_domain=run.canonical.domain,
+            engine_options=tuple(run.engine.told),
         )
         try:
             with self._trouble("the result could not be written"):

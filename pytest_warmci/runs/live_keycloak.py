@@ -52,7 +52,7 @@ class LivePlace:
     @property
     def folder(self) -> Path:
         """The folder of its record."""
-        return self.state.live(KEYCLOAK)
+        return self.state.live(KEYCLOAK, self.engine.name)
 
 
 @dataclass(frozen=True)

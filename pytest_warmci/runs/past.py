@@ -170,13 +170,26 @@ def run_folders(state: StateDirectory) -> list[Path]:
     ]
 
 
-def compare(state: StateDirectory, recipes: Iterable[str]) -> list[Times]:
-    """Return the last passed run of each mode of some recipes, looking back only so far."""
+def compare(
+    state: StateDirectory, recipes: Iterable[str], engine: str | None = None
+) -> list[Times]:
+    """Return the last passed run of each mode of some recipes, looking back only so far.
+
+    Both are of one engine: what another one needs says nothing.
+
+    Args:
+        state: The state directory.
+        recipes: The names of the recipes.
+        engine: The engine; None means, for each recipe, that of its last passed run.
+    """
+    engines: dict[str, str] = {}
     found: dict[str, dict[Mode, Result]] = {recipe: {} for recipe in recipes}
     missing = 2 * len(found)
     for run in islice(_all(state), _FAR):
         result = run.result
         if result is not None and result.verdict == "passed" and result.recipe in found:
+            if result.engine != (engine or engines.setdefault(result.recipe, result.engine)):
+                continue
             missing -= result.mode not in found[result.recipe]
             found[result.recipe].setdefault(result.mode, result)
         if not missing:

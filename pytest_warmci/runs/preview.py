@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from pytest_warmci.clients.locks import describe, holder
-from pytest_warmci.engines.process.engine import ProcessEngine
 from pytest_warmci.errors import RecipeFailed, WarmciError
 from pytest_warmci.model import FORMAT, Mode, Revision
 from pytest_warmci.naming import canonical_domain
@@ -89,14 +88,20 @@ class Preview:
         }
 
 
-def settings(state: Setting[Path], mode: Mode, head: str | None, source: str | None) -> Settings:
+def settings(
+    state: Setting[Path],
+    engine: Setting[str],
+    mode: Mode,
+    head: str | None,
+    source: str | None,
+) -> Settings:
     """Return the settings of the session that is looked ahead to."""
     return Settings(
         mode=Setting(mode, "--quick" if mode == "quick" else _DEFAULT),
         state=state,
         head=Setting("HEAD", _DEFAULT) if head is None else Setting(head, "--head"),
         source=Setting(None, _DEFAULT) if source is None else Setting(source, "--source"),
-        engine=Setting(ProcessEngine.name, _DEFAULT),
+        engine=engine,
         lock_limit=Setting(DEFAULT_LOCK_LIMIT, _DEFAULT),
         allow_lower=Setting(value=False, origin=_DEFAULT),
         keep=Setting(None, "default"),
@@ -113,7 +118,7 @@ def look_ahead(told: Settings, folder: Path, progress: Progress) -> Preview:
         EngineUnavailable: This machine cannot run it.
         FetchFailed: The source could not be fetched.
     """
-    runs = SessionRuns(told, progress, lambda at, cache: ProcessEngine(at, cache, progress))
+    runs = SessionRuns(told, progress)
     with no_bytecode():
         plan = runs.plan(folder)
         witness = find_witness(folder)
@@ -121,7 +126,7 @@ def look_ahead(told: Settings, folder: Path, progress: Progress) -> Preview:
     seen, unseen = _differing(plan, engine)
     obstacle = None if plan.skip else plan.obstacle or _engine_obstacle(plan, engine)
     run = Run("", plan, told, runs.state, engine, progress, witness)
-    [times] = compare(runs.state, [run.recipe])
+    [times] = compare(runs.state, [run.recipe], engine.name)
     return Preview(
         plan=plan,
         engine=engine.name,

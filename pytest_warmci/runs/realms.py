@@ -102,7 +102,13 @@ class Realms:
         """
         name = realm_name(self.owner.recipe, self.owner.id, suffix)
         record = RealmRecord(
-            name, self.owner.id, self.owner.recipe, new_token(), utc_now(), app=app
+            realm=name,
+            run=self.owner.id,
+            recipe=self.owner.recipe,
+            token=new_token(),
+            made=utc_now(),
+            app=app,
+            engine=self.live.service.engine.name,
         )
         people = {each: new_user(each) for each in users}
         control = new_client("warmci")

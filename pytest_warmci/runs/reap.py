@@ -35,6 +35,7 @@ class Reaped:
     """What became of one app (in a dry run: what would), and why."""
 
     domain: str
+    engine: str
     outcome: Outcome
     why: str
 
@@ -106,14 +107,16 @@ def _reap_one(
             held = holder(lock)
             busy = held is not None
             why = f"in use by {describe(held)}" if held is not None else ""
-            return Reaped(domain, "kept", why) if busy else _due(folder, kept, force=force)
+            if busy:
+                return Reaped(domain, engine.name, "kept", why)
+            return _due(engine, folder, kept, force=force)
         with hold(lock, who=who, limit=0):
             if not folder.is_dir():
                 return None
             kept = read_kept(folder)  # whoever held the lock may have kept it at the last moment
             if domain.startswith(_NEVER) and kept is None:
                 return None
-            due = _due(folder, kept, force=force)
+            due = _due(engine, folder, kept, force=force)
             if due.outcome == "removed":
                 remove_app(engine, Place("", domain, folder), STOP_SECONDS)
             elif due.outcome == "restored":
@@ -121,16 +124,17 @@ def _reap_one(
                 recover_canonical(state, engine, Place(recipe, domain, folder), session)
             return due
     except LockBusy as busy_error:
-        return Reaped(domain, "kept", busy_error.why)
+        return Reaped(domain, engine.name, "kept", busy_error.why)
     except (WarmciError, OSError) as error:
         text = error.summary if isinstance(error, WarmciError) else str(error)
-        return Reaped(domain, "failed", text)
+        return Reaped(domain, engine.name, "failed", text)
 
 
-def _due(folder: Path, kept: KeptApp | None, *, force: bool) -> Reaped:
+def _due(engine: Engine, folder: Path, kept: KeptApp | None, *, force: bool) -> Reaped:
     """Say what is due for an app that nobody holds."""
     if kept is not None and not force and not kept.expired(datetime.now(UTC)):
-        return Reaped(folder.name, "kept", f"run {kept.run} keeps it until {kept.until}")
+        why = f"run {kept.run} keeps it until {kept.until}"
+        return Reaped(folder.name, engine.name, "kept", why)
     why = (
         "a dead run had left it" if kept is None else f"run {kept.run} kept it until {kept.until}"
     )
@@ -138,7 +142,8 @@ def _due(folder: Path, kept: KeptApp | None, *, force: bool) -> Reaped:
         begun = Journal(folder).read()
         if kept is None and begun is not None:
             why = f"run {begun.get('run')} died, it had begun {begun.get('begun')}"
-    return Reaped(folder.name, "restored" if folder.name.startswith(_NEVER) else "removed", why)
+    outcome: Outcome = "restored" if folder.name.startswith(_NEVER) else "removed"
+    return Reaped(folder.name, engine.name, outcome, why)
 
 
 def _apps(state: StateDirectory, engine: Engine) -> Iterator[Path]:

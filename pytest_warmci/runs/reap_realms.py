@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,26 +98,31 @@ def reap_realms(
 
 
 def reap_all_realms(
-    state: StateDirectory, engine: Engine, *, dry_run: bool, self_tested: bool
+    state: StateDirectory, engines: Iterable[Engine], *, dry_run: bool, self_tested: bool
 ) -> list[ReapedRealm]:
-    """Reap on the live-warm Keycloak if it runs; see `reap_realms` and `self_test`.
+    """Reap on each engine's live-warm Keycloak that runs; see `reap_realms` and `self_test`.
 
     Raises:
         KeycloakTrouble: The reaper cannot test itself, or fails.
     """
-    try:
-        live = running(LivePlace(state, engine))
-        if live is not None and not self_tested:
-            return reap_realms(live, dry_run=dry_run)
-    except KeycloakTrouble as error:
-        if self_tested:
-            raise
-        return [ReapedRealm("", "", "failed", error.summary)]
-    if live is not None:
-        return self_test(live)
-    if self_tested:
+    found: list[ReapedRealm] = []
+    tested = False
+    for engine in engines:
+        try:
+            live = running(LivePlace(state, engine))
+            if live is not None and not self_tested:
+                found += reap_realms(live, dry_run=dry_run)
+        except KeycloakTrouble as error:
+            if self_tested:
+                raise
+            found.append(ReapedRealm("", "", "failed", error.summary))
+            continue
+        if live is not None and self_tested:
+            found += self_test(live)
+            tested = True
+    if self_tested and not tested:
         raise untestable()
-    return []
+    return found
 
 
 def untestable() -> KeycloakTrouble:
@@ -272,7 +277,11 @@ def _tidy(live: LiveKeycloak) -> None:
     """Forget what dead runs have recorded and never made, and take their keys back."""
     state = live.service.state
     there = {each.name for each in live.administrator.realms()}
-    recorded = {each.realm: each for each in realm_records.of_all(state)}
+    recorded = {
+        each.realm: each
+        for each in realm_records.of_all(state)
+        if each.engine == live.service.engine.name  # another engine's Keycloak has its own
+    }
     for name in {*recorded, *live.keys.used()} - there:
         run = realm_run(name)
         lease = state.run(run) / "lease.lock" if run else None

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from pytest_warmci.clients.locks import Holder, hold
-from pytest_warmci.engines.process.engine import ProcessEngine
 from pytest_warmci.errors import InputError, LockBusy, WarmciError
 from pytest_warmci.naming import canonical_domain, canonical_recipe, is_recipe_name
-from pytest_warmci.protocols import Engine, Progress
+from pytest_warmci.protocols import Engine
 from pytest_warmci.runs import recover
 from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.reap import reap
@@ -30,17 +29,13 @@ class Recovered:
     """What became of one app: `done` has one sentence for each thing that was done."""
 
     domain: str
+    engine: str
     outcome: Outcome
     done: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
         return {**asdict(self), "done": list(self.done)}
-
-
-def keeper(state: StateDirectory, progress: Progress) -> Engine:
-    """Return an engine for ending, removing and restoring apps, which needs nothing of a recipe."""
-    return ProcessEngine(state.root, state.cache, progress)
 
 
 def recover_session(state: StateDirectory, engine: Engine, session: str) -> list[str]:
@@ -87,40 +82,50 @@ def recover_one(
         gone = reap(state, engine, session=session, only=place.domain, end_kept=end_kept)
         outcomes: dict[str, Outcome] = {"kept": "busy", "failed": "failed"}
         outcome = outcomes.get(gone[0].outcome, "recovered") if gone else "nothing to do"
-        return Recovered(place.domain, outcome, tuple(str(each) for each in gone))
+        return Recovered(place.domain, engine.name, outcome, tuple(str(each) for each in gone))
     who = Holder(run="recover", mode="recover", why=_WHY)
     try:
         with hold(state.lock(place.domain), who=who, limit=limit, on_wait=on_wait):
             kept = read_kept(place.folder)
             if kept is not None and not end_kept and not kept.expired(datetime.now(UTC)):
-                return Recovered(place.domain, "nothing to do", (_spared(kept),))
+                return Recovered(place.domain, engine.name, "nothing to do", (_spared(kept),))
             done = recover.recover_canonical(state, engine, place, session)
             entry = Registry(state).find(engine.name, place.recipe)
             if entry is not None:
                 done += recover.ensure_known_good(state, engine, place, entry)[1]
     except LockBusy as busy:
-        return Recovered(place.domain, "busy", (busy.why,))
+        return Recovered(place.domain, engine.name, "busy", (busy.why,))
     except (OSError, WarmciError) as error:  # another app may well be recovered
-        return Recovered(place.domain, "failed", (str(error),))
-    return Recovered(place.domain, "recovered" if done else "nothing to do", tuple(done))
+        return Recovered(place.domain, engine.name, "failed", (str(error),))
+    return Recovered(
+        place.domain, engine.name, "recovered" if done else "nothing to do", tuple(done)
+    )
 
 
-def find_places(state: StateDirectory, engine: Engine, app: str | None) -> list[Place]:
-    """Return the app that is named by its recipe (then it is the canonical) or domain, or all.
+def find_places(
+    state: StateDirectory, engines: Sequence[Engine], app: str | None
+) -> list[tuple[Engine, Place]]:
+    """Return all apps of these engines, or those of one name, each with its engine.
+
+    Args:
+        state: The state directory.
+        engines: What deployed them.
+        app: A recipe (its canonical on each engine) or a domain; None for all.
 
     Raises:
         InputError: There is no such app.
     """
-    places = list(_places(state, engine))
+    places = [(engine, place) for engine in engines for place in _places(state, engine)]
     if app is None:
         return places
     domain = canonical_domain(app) if is_recipe_name(app) else app
-    found = [place for place in places if place.domain == domain]
+    found = [(engine, place) for engine, place in places if place.domain == domain]
     if not found:
-        names = ", ".join(place.domain for place in places)
+        names = ", ".join(dict.fromkeys(place.domain for _, place in places))
+        where = state.apps(engines[0].name) if len(engines) == 1 else state.root / "apps"
         raise InputError(
             f"there is no app '{app}'",
-            where=str(state.apps(engine.name)),
+            where=str(where),
             why=f"there are: {names}" if names else "there is none at all",
             remedy="name a recipe or a domain, or leave it out",
         )
@@ -136,7 +141,7 @@ def _places(state: StateDirectory, engine: Engine) -> Iterator[Place]:
 
 def recover_all(
     state: StateDirectory,
-    engine: Engine,
+    engines: Sequence[Engine],
     app: str | None,
     *,
     limit: float,
@@ -146,18 +151,19 @@ def recover_all(
 
     Args:
         state: The state directory.
-        engine: What deployed them.
-        app: A recipe (its canonical) or a domain; None for all.
+        engines: What deployed them.
+        app: A recipe (its canonical on each engine) or a domain; None for all.
         limit: Seconds to wait for each app that is in use.
         on_wait: Told who holds one.
 
     Raises:
         InputError: There is no such app.
     """
-    for place in find_places(state, engine, app):
+    for engine, place in find_places(state, engines, app):
         kept = read_kept(place.folder)
         if app is None and kept is not None and not kept.expired(datetime.now(UTC)):
-            yield Recovered(place.domain, "nothing to do", (_spared(kept),))  # without waiting
+            # Nobody waits for it.
+            yield Recovered(place.domain, engine.name, "nothing to do", (_spared(kept),))
         else:
             yield recover_one(
                 state,

@@ -15,13 +15,13 @@ from typing import Any, Final
 
 from pytest_warmci.clients import command
 from pytest_warmci.clients.usage import tree_bytes
-from pytest_warmci.engines.process.engine import ProcessEngine
 from pytest_warmci.errors import InputError, SnapshotDamaged, StateDamaged, WarmciError
 from pytest_warmci.model import FORMAT, KnownGood, Revision
 from pytest_warmci.naming import canonical_domain
 from pytest_warmci.protocols import Progress
 from pytest_warmci.recipes.enrolment import read_enrolment
 from pytest_warmci.recipes.source import Source, open_source
+from pytest_warmci.runs.engines import keeper
 from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.session import SessionRuns
 from pytest_warmci.runs.status import age_seconds
@@ -33,7 +33,6 @@ from pytest_warmci.store.registry import Registry
 from pytest_warmci.store.results import Result, read_result
 from pytest_warmci.store.state import StateDirectory, open_state, peek_state
 
-ENGINE: Final = ProcessEngine.name
 WITNESS: Final = "witness.py"
 NOT_POSSIBLE: Final = 75
 """Exit status of a seed whose run was green but could not promote."""
@@ -43,12 +42,13 @@ _SHOWN: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Seeding:
-    """A seed that is due: the recipe's folder, and the published version that is wanted.
+    """A seed that is due: where, of which recipe's folder, and the published version wanted.
 
     `explicit` says that the version was asked for by name, so that it may be an older one.
     """
 
     state: Setting[Path]
+    engine: Setting[str]
     folder: Path
     revision: Revision
     explicit: bool
@@ -63,6 +63,7 @@ class Seeding:
         head = self.revision.version if self.explicit else "published"
         words = [sys.executable, "-m", "pytest", str(self.folder)]
         words += ["--warmci-head", head, "--warmci-state", str(self.state.value)]
+        words += ["--warmci-engine", self.engine.value]
         return [*words, "--warmci-seed"] if self.explicit else words
 
 
@@ -104,8 +105,8 @@ def known_good_json(entry: KnownGood | None, size_bytes: int) -> dict[str, Any] 
     return {**facts, "age_seconds": age_seconds(entry.promoted_at), "size_bytes": size_bytes}
 
 
-def existing(state: Setting[Path], recipe: str) -> Seeded | None:
-    """Return what there is when the recipe has a valid known-good that is not set aside.
+def existing(state: Setting[Path], engine: Setting[str], recipe: str) -> Seeded | None:
+    """Return what there is when the recipe has a valid known-good there that is not set aside.
 
     Valid: the entry can be read, and its snapshot is there with the digest of the entry. (Its
     bytes are compared by every run that uses it.) Creates nothing.
@@ -114,10 +115,10 @@ def existing(state: Setting[Path], recipe: str) -> Seeded | None:
         StateDamaged: The entry, or the mark of a quarantine, cannot be read.
     """
     directory = peek_state(state.value)
-    entry = None if directory is None else Registry(directory).find(ENGINE, recipe)
+    entry = None if directory is None else Registry(directory).find(engine.value, recipe)
     if directory is None or entry is None:
         return None
-    place = _place(directory, recipe)
+    place = _place(directory, engine.value, recipe)
     if quarantine_reason(place.folder):
         return None
     try:
@@ -126,14 +127,17 @@ def existing(state: Setting[Path], recipe: str) -> Seeded | None:
         return None
     if manifest.measured.digest != entry.digest:
         return None
-    return Seeded(recipe, 0, "", entry, _size(directory, recipe))
+    return Seeded(recipe, 0, "", entry, _size(directory, engine.value, recipe))
 
 
-def prepare(state: Setting[Path], folder: Path, version: str | None) -> Seeding:
+def prepare(
+    state: Setting[Path], engine: Setting[str], folder: Path, version: str | None
+) -> Seeding:
     """Make sure that a seed can succeed before minutes are spent on it.
 
     Args:
         state: The state directory; created when it is missing.
+        engine: The engine to make it on.
         folder: The recipe's folder.
         version: The published version to seed; None means the newest.
 
@@ -152,7 +156,7 @@ def prepare(state: Setting[Path], folder: Path, version: str | None) -> Seeding:
         )
     source = open_source(enrolment.source, open_state(state.value).cache)
     revision = source.resolve("published") if version is None else _published(source, version)
-    return Seeding(state, enrolment.folder, revision, explicit=version is not None)
+    return Seeding(state, engine, enrolment.folder, revision, explicit=version is not None)
 
 
 def run(seeding: Seeding) -> Seeded:
@@ -166,12 +170,14 @@ def run(seeding: Seeding) -> Seeded:
     before = {path.name for path in state.runs.iterdir()}
     code = command.stream(seeding.argv())
     status = code if code >= 0 else 128 - code
-    entry = Registry(state).find(ENGINE, seeding.recipe)
+    engine = seeding.engine.value
+    entry = Registry(state).find(engine, seeding.recipe)
     result = _result(state, seeding, before, entry)
     reason = _why_not(seeding, status, entry, result)
     if reason and status == 0:
         status = NOT_POSSIBLE
-    return Seeded(seeding.recipe, status, reason, entry, _size(state, seeding.recipe), result)
+    size = _size(state, engine, seeding.recipe)
+    return Seeded(seeding.recipe, status, reason, entry, size, result)
 
 
 def train(seeding: Seeding, progress: Progress) -> tuple[str, str]:
@@ -186,18 +192,15 @@ def train(seeding: Seeding, progress: Progress) -> tuple[str, str]:
         state=seeding.state,
         head=Setting(seeding.revision.version, "warmci seed"),
         source=Setting(None, "default"),
-        engine=Setting(ENGINE, "default"),
+        engine=seeding.engine,
         lock_limit=Setting(DEFAULT_LOCK_LIMIT, "default"),
         allow_lower=Setting(value=False, origin="default"),
         keep=Setting(None, "default"),
         server_keys=Setting(False, "default"),
         session=secrets.token_hex(6),
     )
-    runs = SessionRuns(
-        settings, progress, lambda folder, cache: ProcessEngine(folder, cache, progress)
-    )
     try:
-        return train_canonical(runs, seeding.folder), ""
+        return train_canonical(SessionRuns(settings, progress), seeding.folder), ""
     except WarmciError as error:
         return "", error.summary
     except OSError as error:
@@ -235,7 +238,8 @@ def _result(
             result = read_result(path)
         except (FileNotFoundError, NotADirectoryError, StateDamaged):
             continue
-        ours = (result.recipe, result.requested_mode) == (seeding.recipe, "cold")
+        wanted = (seeding.recipe, seeding.engine.value, "cold")
+        ours = (result.recipe, result.engine, result.requested_mode) == wanted
         if ours and result.head is not None and result.head.commit == seeding.revision.commit:
             found.append(result)
     maker = entry.promoted_by if entry is not None else ""
@@ -272,11 +276,12 @@ def _verdict(result: Result) -> str:
     return words[result.verdict] + (f": {result.reason}" if result.reason else "")
 
 
-def _place(state: StateDirectory, recipe: str) -> Place:
+def _place(state: StateDirectory, engine: str, recipe: str) -> Place:
     domain = canonical_domain(recipe)
-    return Place(recipe, domain, state.app(ENGINE, domain))
+    return Place(recipe, domain, state.app(engine, domain))
 
 
-def _size(state: StateDirectory, recipe: str) -> int:
-    folder = _place(state, recipe).folder
-    return tree_bytes(folder / "volumes") + tree_bytes(folder / "snapshot")
+def _size(state: StateDirectory, engine: str, recipe: str) -> int:
+    place = _place(state, engine, recipe)
+    data = keeper(engine, state, lambda _: None).data(place)
+    return sum(tree_bytes(root) for root in data.values()) + tree_bytes(place.snapshots)

@@ -13,6 +13,7 @@ from pytest_warmci.naming import canonical_domain, new_run_id
 from pytest_warmci.protocols import Engine, Progress
 from pytest_warmci.recipes.enrolment import absolute_source, read_enrolment
 from pytest_warmci.recipes.source import open_source
+from pytest_warmci.runs.engines import keepers, open_engine
 from pytest_warmci.runs.lane import Lane
 from pytest_warmci.runs.live_keycloak import LiveService, keycloak_beside, open_service
 from pytest_warmci.runs.login_module import LoginModule
@@ -35,18 +36,19 @@ class SessionRuns:
     Args:
         settings: What the session was told to do.
         progress: Told about work that takes long.
-        make_engine: Returns the engine for a recipe's folder, given the cache folder.
+        make_engine: Returns the engine for a recipe's folder, given the state directory; None
+            means the one that the settings name.
     """
 
     def __init__(
         self,
         settings: Settings,
         progress: Progress,
-        make_engine: Callable[[Path, Path], Engine],
+        make_engine: Callable[[Path, StateDirectory], Engine] | None = None,
     ) -> None:
         self.settings = settings
         self.progress = progress
-        self._make_engine = make_engine
+        self._make_engine = make_engine or self._open_engine
         self._engines: dict[Path, Engine] = {}
         self._witnesses: dict[Path, WitnessModule | None] = {}
         self._logins: dict[Path, LoginModule | None] = {}
@@ -61,8 +63,14 @@ class SessionRuns:
     def engine(self, folder: Path) -> Engine:
         """Return the engine for a recipe's folder."""
         if folder not in self._engines:
-            self._engines[folder] = self._make_engine(folder, self.state.cache)
+            self._engines[folder] = self._make_engine(folder, self.state)
         return self._engines[folder]
+
+    def _open_engine(self, folder: Path, state: StateDirectory) -> Engine:
+        told = self.settings
+        return open_engine(
+            told.engine.value, folder, state, self.progress, told.engine_options.value
+        )
 
     def enrolment(self, folder: Path) -> Enrolment:
         """Read a recipe's enrolment, with the source that was asked for."""
@@ -153,9 +161,18 @@ class SessionRuns:
         return [folder for folder, lane in self._lanes.items() if lane.result is None]
 
     def recover(self) -> list[str]:
-        """Recover the apps that dead runs of this session left; return what was done."""
-        engine = self._make_engine(self.state.root, self.state.cache)  # no recipe is needed
-        return recover_session(self.state, engine, self.settings.session)
+        """Recover the apps that dead runs of this session left; return what was done.
+
+        With `-n` the runs are other processes', so no engine is left out that has apps here.
+        """
+        own = self._make_engine(self.state.root, self.state)  # no recipe is needed
+        others = [each for each in keepers(self.state, self.progress) if each.name != own.name]
+        session = self.settings.session
+        return [
+            text
+            for engine in (own, *others)
+            for text in recover_session(self.state, engine, session)
+        ]
 
     def live_recipes(self) -> dict[int, str]:
         """Return the recipes whose runs of this session are alive, by the pid of who runs them."""

@@ -17,6 +17,7 @@ from pytest_warmci.clients.usage import entries, tree_bytes
 from pytest_warmci.errors import InputError, StateDamaged, WarmciError
 from pytest_warmci.model import FORMAT, KnownGood, Mode
 from pytest_warmci.naming import canonical_domain
+from pytest_warmci.runs.engines import used_engines
 from pytest_warmci.settings import Setting
 from pytest_warmci.store.alerts import open_alerts
 from pytest_warmci.store.journal import Journal
@@ -110,8 +111,8 @@ class Status:
         }
 
 
-def look(state: Setting[Path], recipe: str | None = None) -> Status:
-    """Return what is warm, of one recipe or of all.
+def look(state: Setting[Path], recipe: str | None = None, only: str | None = None) -> Status:
+    """Return what is warm, of one recipe or of all, on one engine or on all.
 
     What cannot be read is a state of the thing that it belongs to, and hides nothing else.
 
@@ -125,7 +126,8 @@ def look(state: Setting[Path], recipe: str | None = None) -> Status:
     names = sorted(
         {
             (found, engine)
-            for engine in _engines(directory)
+            for engine in used_engines(directory)
+            if only in (None, engine)
             for found in _recipes(directory, engine)
             if recipe in (None, found)
         }
@@ -146,11 +148,6 @@ def age_seconds(since: str) -> float | None:
         return max((datetime.now(UTC) - then).total_seconds(), 0.0)
     except (TypeError, ValueError):
         return None
-
-
-def _engines(state: StateDirectory) -> list[str]:
-    tops = (state.root / "canonicals", state.root / "apps")
-    return sorted({name for top in tops for name in _visible(top)})
 
 
 def _recipes(state: StateDirectory, engine: str) -> Iterator[str]:

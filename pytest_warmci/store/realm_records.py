@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, get_args
 
 from pytest_warmci.clients import files
 from pytest_warmci.errors import StateDamaged
-from pytest_warmci.model import FORMAT
+from pytest_warmci.model import DEFAULT_ENGINE, FORMAT
 from pytest_warmci.store.state import StateDirectory
 
 FOLDER: Final = "realms"
@@ -24,7 +24,8 @@ class RealmRecord:
     """One realm of one run.
 
     `token` is in the realm's attributes too; `made` is UTC; `app` is the domain of the app that
-    was wired to it (empty for none); `disabled` is one that waits to be deleted.
+    was wired to it (empty for none); `disabled` is one that waits to be deleted; `engine` is that
+    of the Keycloak that has it.
     """
 
     realm: str
@@ -34,13 +35,17 @@ class RealmRecord:
     made: str
     app: str = ""
     condition: Condition = "live"
+    engine: str = DEFAULT_ENGINE
 
 
 def put(state: StateDirectory, record: RealmRecord) -> None:
     """Write a record durably."""
     folder = state.run(record.run) / FOLDER
     files.make_folder(folder)
-    files.write_json(folder / f"{record.realm}.json", {"format": FORMAT, **asdict(record)})
+    facts = asdict(record)
+    if record.engine == DEFAULT_ENGINE:  # as before there was another one
+        del facts["engine"]
+    files.write_json(folder / f"{record.realm}.json", {"format": FORMAT, **facts})
 
 
 def drop(state: StateDirectory, run: str, realm: str) -> None:
@@ -108,6 +113,7 @@ def _read_all(
 
 def _read(path: Path) -> RealmRecord:
     data: dict[str, Any] = files.read_record(path, "record of a realm", remedy=_REMEDY)
+    data = {"engine": DEFAULT_ENGINE, **data}
     why = _fault(path, data)
     if why:
         raise StateDamaged(

@@ -70,6 +70,7 @@ RESULT_SCHEMA: Final[dict[str, Any]] = {
         incomplete_because=_TEXTS,
         notes=_TEXTS,
         canonical_domain={"type": ["string", "null"]},
+        engine_options=_TEXTS,
     ),
     # Authority is asked for as cold, ran as cold, complete; and only authority promotes.
     "allOf": [

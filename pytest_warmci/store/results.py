@@ -93,7 +93,8 @@ class Result:
     `mode` is what ran, `requested_mode` what was asked for; `authority` says whether it may gate a
     merge. `started` is ISO 8601 in UTC, `seconds` the whole run. `proved_head` says how it was
     proven that head is what ran, None when it was not. `evidence` names files of the run's folder,
-    `kept` an app that was left running to be looked at.
+    `kept` an app that was left running to be looked at. `engine_options` is what the engine was
+    told beside its name; a file with the digest of its content.
     """
 
     run_id: str
@@ -125,12 +126,14 @@ class Result:
     incomplete_because: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     canonical_domain: str | None = None
+    engine_options: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return it as `RESULT_SCHEMA` describes it."""
         record = asdict(self)
-        for name in ("phases", "held", "leftovers", "evidence", "incomplete_because", "notes"):
-            record[name] = list(record[name])
+        for name, value in record.items():
+            if isinstance(value, tuple):
+                record[name] = list(value)
         return {"format": FORMAT, **record}
 
     @classmethod
@@ -161,6 +164,7 @@ class Result:
                     "kept": values["kept"] and KeptRunning(**values["kept"]),
                     "incomplete_because": tuple(values["incomplete_because"]),
                     "notes": tuple(values["notes"]),
+                    "engine_options": tuple(values["engine_options"]),
                 }
             )
         except TypeError as error:

@@ -15,7 +15,7 @@ from pytest_warmci.clients import files, locks
 from pytest_warmci.clients.disk import existing_ancestor
 from pytest_warmci.clients.machine import utc_now
 from pytest_warmci.errors import InputError, StateDamaged, UsageError
-from pytest_warmci.model import FORMAT
+from pytest_warmci.model import DEFAULT_ENGINE, FORMAT
 from pytest_warmci.store import mounts
 
 _README: Final = """\
@@ -29,7 +29,8 @@ locks/                            <name>.lock is the lock, <name>.json says who 
 runs/<run id>/                    result.json, logs and what else one run left; its lease
 sessions/<id>.json                one pytest session: its runs, their verdicts, its exit status
 live/<app>/                       a shared service that is kept running: what it was started as,
-                                  and key pairs for the realms that it makes
+                                  and key pairs for the realms that it makes; on another engine
+                                  than process: live/<app>.<engine>/
 alerts/                           open troubles, one file each; settled ones are in alerts/seen/
 cache/                            downloads and prepared installs
 
@@ -105,9 +106,9 @@ class StateDirectory:
         """The folder of one app."""
         return self.apps(engine) / _name(domain)
 
-    def live(self, app: str) -> Path:
-        """The folder of a live-warm service's record."""
-        return self.root / "live" / _name(app)
+    def live(self, app: str, engine: str = DEFAULT_ENGINE) -> Path:
+        """The folder of the record of a live-warm service, of which each engine has its own."""
+        return self.root / "live" / _name(app if engine == DEFAULT_ENGINE else f"{app}.{engine}")
 
     def lock(self, name: str) -> Path:
         """The lock file of that name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Self
 from xml.etree import ElementTree as ET
 
@@ -75,6 +76,7 @@ class Collections:
         self._top = f"{app.url}/{app.env['RADICALE_USER']}"
         self._session = requests.Session()
         self._session.trust_env = False
+        self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
         self._session.auth = (app.env["RADICALE_USER"], app.secret("password"))
 
     def __enter__(self) -> Self:

@@ -11,7 +11,6 @@ import pytest
 
 from pytest_warmci.clients import command
 from pytest_warmci.clients.java import java_runtime
-from pytest_warmci.engines.process.engine import ProcessEngine
 from pytest_warmci.runs.session import SessionRuns
 from pytest_warmci.runs.training import train_canonical
 from pytest_warmci.settings import Setting, Settings
@@ -53,7 +52,7 @@ def train(workshop: Workshop) -> None:
         server_keys=Setting(False, "default"),
         session="benchmark",
     )
-    runs = SessionRuns(settings, show, lambda folder, cache: ProcessEngine(folder, cache, show))
+    runs = SessionRuns(settings, show)
     show(train_canonical(runs, workshop.recipe))
 
 

@@ -89,8 +89,20 @@ class ProcessGround:
         return ProcessEngine(self._recipe, self._cache, lambda _text: None)
 
 
+def provide_images(swarm: Swarm) -> None:
+    """Make the recipe's images on a Swarm: a Python and one program each."""
+    for name, program, more in (
+        (f"{tiny.WEB_IMAGE}:1.0", tiny.WEB, ()),
+        (f"{tiny.WEB_IMAGE}:1.1", f"{tiny.WEB}# newer\n", ()),
+        (f"{tiny.DB_IMAGE}:2.0", tiny.DB, (Text(tiny.READY, "/usr/local/bin/ready"),)),
+    ):
+        texts = (Text(program, "/opt/program.py"), *more)
+        entry = f'ENTRYPOINT ["{python.PROGRAM}", "-SE", "/opt/program.py"]'
+        images.provide(swarm, Image(name, python.trees(), texts, (*python.LINES, entry)))
+
+
 class SwarmGround:
-    """A private Swarm, with images that hold a Python and one program each."""
+    """A private Swarm."""
 
     def __init__(self, request: pytest.FixtureRequest, folder: Path) -> None:
         self._swarm: Swarm = request.getfixturevalue("swarm")
@@ -99,14 +111,7 @@ class SwarmGround:
         patch = pytest.MonkeyPatch()
         request.addfinalizer(patch.undo)
         patch.setenv("DOCKER_HOST", self._swarm.docker_host)
-        for name, program, more in (
-            (f"{tiny.WEB_IMAGE}:1.0", tiny.WEB, ()),
-            (f"{tiny.WEB_IMAGE}:1.1", f"{tiny.WEB}# newer\n", ()),
-            (f"{tiny.DB_IMAGE}:2.0", tiny.DB, (Text(tiny.READY, "/usr/local/bin/ready"),)),
-        ):
-            texts = (Text(program, "/opt/program.py"), *more)
-            entry = f'ENTRYPOINT ["{python.PROGRAM}", "-SE", "/opt/program.py"]'
-            images.provide(self._swarm, Image(name, python.trees(), texts, (*python.LINES, entry)))
+        provide_images(self._swarm)
 
     def engine(self) -> Engine:
         """Return a fresh engine. Each has a port of its own, until there is a proxy in front."""

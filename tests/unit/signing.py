@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -38,6 +38,7 @@ class AtAddress:
     """An engine that knows where an app is, and nothing else."""
 
     name = "process"
+    told: Sequence[str] = ()
 
     def address(self, _place: object) -> str:
         return "http://localhost:20001"

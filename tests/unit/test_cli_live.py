@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pytest_warmci.cli import live as live_command, main
-from pytest_warmci.engines.process import engine as engines
 from pytest_warmci.errors import RecipeFailed
 from pytest_warmci.protocols import AppPlace
-from pytest_warmci.runs import live, reap_realms, recovering
+from pytest_warmci.runs import live, reap_realms
+from pytest_warmci.runs.engines import ENGINES
 from pytest_warmci.runs.live_status import LiveStatus
 from pytest_warmci.store import realm_records
 from pytest_warmci.store.realm_records import RealmRecord
@@ -34,8 +34,7 @@ def shop(sso: SsoHaunt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SsoH
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WARMCI_STATE", str(sso.state))
     (tmp_path / "recipe_tests").symlink_to(sso.recipe.parent)
-    monkeypatch.setattr(engines, "ProcessEngine", lambda *_: sso.keycloak_engine())
-    monkeypatch.setattr(recovering, "keeper", lambda *_: sso.keycloak_engine())
+    monkeypatch.setitem(ENGINES, "process", lambda *_: sso.keycloak_engine())
     monkeypatch.setattr(live_command, "_LIMIT", 0.0)
     return sso
 

@@ -286,5 +286,6 @@ def test_pytest_takes_our_options(world: World) -> None:
     warmci("miniapp", "--version", "1.0.0+1.0")
 
     passed = {word for word in world.ran[0] if str(word).startswith("--")}
-    assert {"--warmci-head", "--warmci-state", "--warmci-seed"} == passed
+    wanted = {"--warmci-engine", "--warmci-head", "--warmci-seed", "--warmci-state"}
+    assert wanted == passed
     assert passed <= set(parser.group.names)

@@ -41,6 +41,17 @@ def test_what_was_put_is_found(state: StateDirectory) -> None:
     assert [FIRST, SECOND, OTHERS] == realm_records.of_all(state)
 
 
+def test_only_a_record_of_another_engines_keycloak_names_the_engine(state: StateDirectory) -> None:
+    """The others are read and written as ever."""
+    theirs = replace(FIRST, realm="blog-1a2b3c-3", engine="far")
+    for each in (FIRST, theirs):
+        realm_records.put(state, each)
+
+    assert '"engine"' not in place(state).read_text()
+    assert '"engine": "far"' in place(state, theirs).read_text()
+    assert [FIRST, theirs] == realm_records.of_run(state, "1a2b3c")
+
+
 def test_what_was_not_put_is_not_found(state: StateDirectory) -> None:
     """Nor does looking make anything."""
     assert realm_records.find(state, "1a2b3c", "blog-1a2b3c") is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -326,6 +327,19 @@ def test_one_that_cannot_be_deleted_does_not_keep_another(live: FakeLive) -> Non
     assert ["failed", "removed"] == [each.outcome for each in reap_realms(live)]
     assert [first] == there(live)
     assert second not in live.fake.realms_
+
+
+def test_what_is_recorded_of_another_engines_keycloak_is_not_forgotten(live: FakeLive) -> None:
+    """It is not there, and that proves nothing: each engine has its own."""
+    state = live.service.state
+    ours = RealmRecord("blog-000001", "000001", "blog", "t", "then")
+    theirs = replace(ours, realm="blog-000001-2", engine="far")
+    for each in (ours, theirs):
+        realm_records.put(state, each)
+
+    reap_realms(live)
+
+    assert [theirs] == realm_records.of_all(state)
 
 
 def test_a_dry_run_says_the_same_and_changes_nothing(live: FakeLive, run: RealmOwner) -> None:

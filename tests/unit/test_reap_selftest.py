@@ -243,7 +243,7 @@ def found(live: FakeLive, monkeypatch: pytest.MonkeyPatch) -> Found:
 
 def reap_all(live: FakeLive, **more: bool) -> list[ReapedRealm]:
     words = {"dry_run": False, "self_tested": False, **more}
-    return reap_all_realms(live.service.state, live.service.engine, **words)
+    return reap_all_realms(live.service.state, [live.service.engine], **words)
 
 
 def test_where_no_keycloak_runs_there_is_nothing_to_reap(live: FakeLive, found: Found) -> None:

@@ -58,7 +58,7 @@ def keep(folder: Path, hours: int) -> None:
 
 
 def every(haunt: Haunt, app: str | None = None) -> dict[str, Recovered]:
-    found = recover_all(haunt.opened, haunt.engine(), app, limit=0)
+    found = recover_all(haunt.opened, [haunt.engine()], app, limit=0)
     return {each.domain.partition(".")[0]: each for each in found}
 
 

@@ -68,6 +68,7 @@ FULL = replace(
     incomplete_because=("-k",),
     notes=("canonical moved",),
     canonical_domain="warm-keycloak.warmci.localhost",
+    engine_options=("override=/x.yml sha256:0",),
 )
 
 KEYS = [
@@ -101,6 +102,7 @@ KEYS = [
     "incomplete_because",
     "notes",
     "canonical_domain",
+    "engine_options",
 ]
 
 

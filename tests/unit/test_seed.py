@@ -15,12 +15,15 @@ from pytest_warmci.runs import recover, seed
 from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.seed import Seeding
 from pytest_warmci.runs.session import SessionRuns
+from pytest_warmci.settings import Setting
 from pytest_warmci.store import snapshots
 from pytest_warmci.store.quarantine import clear_quarantine
 from pytest_warmci.store.registry import Registry, RegistryWriter
 from pytest_warmci.store.results import TestedVersion
 from pytest_warmci.store.state import StateDirectory, open_state
 from tests.unit.warm_state import DOMAIN, put_known_good, put_result, setting, write_recipe
+
+PROCESS = Setting("process", "default")
 
 
 class Pytest:
@@ -62,7 +65,7 @@ def recipe(tmp_path: Path) -> Path:
 @pytest.fixture
 def newest(state: StateDirectory, recipe: Path) -> Seeding:
     """A seed of the newest version."""
-    return seed.prepare(setting(state.root), recipe, None)
+    return seed.prepare(setting(state.root), PROCESS, recipe, None)
 
 
 def promote(state: StateDirectory, seeding: Seeding, run_id: str = "abcdef") -> None:
@@ -84,15 +87,17 @@ def test_the_newest_published_version(newest: Seeding) -> None:
     assert [
         *(sys.executable, "-m", "pytest", str(newest.folder)),
         *("--warmci-head", "published", "--warmci-state", str(newest.state.value)),
+        *("--warmci-engine", "process"),
     ] == newest.argv()
 
 
 def test_a_version_by_name(state: StateDirectory, recipe: Path) -> None:
     """It may be lower than the known-good, and pytest is told so."""
-    seeding = seed.prepare(setting(state.root), recipe, "1.0.0+1.0")
+    seeding = seed.prepare(setting(state.root), PROCESS, recipe, "1.0.0+1.0")
 
     assert [
-        *("--warmci-head", "1.0.0+1.0", "--warmci-state", str(state.root), "--warmci-seed"),
+        *("--warmci-head", "1.0.0+1.0", "--warmci-state", str(state.root)),
+        *("--warmci-engine", "process", "--warmci-seed"),
     ] == seeding.argv()[4:]
 
 
@@ -100,7 +105,7 @@ def test_a_version_by_name(state: StateDirectory, recipe: Path) -> None:
 def test_only_published_versions(state: StateDirectory, recipe: Path, version: str) -> None:
     """What could never promote is refused at once, with what there is."""
     with pytest.raises(InputError, match="is not a published version") as caught:
-        seed.prepare(setting(state.root), recipe, version)
+        seed.prepare(setting(state.root), PROCESS, recipe, version)
 
     assert "published: 1.1.0+1.1, 1.0.0+1.0" == caught.value.why
 
@@ -110,7 +115,7 @@ def test_a_recipe_without_a_witness(state: StateDirectory, recipe: Path) -> None
     (recipe / "witness.py").unlink()
 
     with pytest.raises(InputError, match=r"there is no witness\.py"):
-        seed.prepare(setting(state.root), recipe, None)
+        seed.prepare(setting(state.root), PROCESS, recipe, None)
 
 
 def test_a_broken_recipe(state: StateDirectory, recipe: Path) -> None:
@@ -118,7 +123,7 @@ def test_a_broken_recipe(state: StateDirectory, recipe: Path) -> None:
     (recipe / "recipe.yml").write_text("format: 1\nrecipee: miniapp\n")
 
     with pytest.raises(InputError, match=r"recipe\.yml"):
-        seed.prepare(setting(state.root), recipe, None)
+        seed.prepare(setting(state.root), PROCESS, recipe, None)
 
 
 # -- what there is already -------------------------------------------------------------------
@@ -126,8 +131,8 @@ def test_a_broken_recipe(state: StateDirectory, recipe: Path) -> None:
 
 def test_nothing_exists(tmp_path: Path, state: StateDirectory) -> None:
     """Neither without a state directory, which is not made, nor without an entry."""
-    assert seed.existing(setting(tmp_path / "none"), "miniapp") is None
-    assert seed.existing(setting(state.root), "miniapp") is None
+    assert seed.existing(setting(tmp_path / "none"), PROCESS, "miniapp") is None
+    assert seed.existing(setting(state.root), PROCESS, "miniapp") is None
     assert not (tmp_path / "none").exists()
 
 
@@ -135,7 +140,7 @@ def test_a_valid_known_good_exists(state: StateDirectory) -> None:
     """With what it takes on disk."""
     entry = put_known_good(state.root)
 
-    there = seed.existing(setting(state.root), "miniapp")
+    there = seed.existing(setting(state.root), PROCESS, "miniapp")
 
     assert there is not None
     assert (entry, 0, "") == (there.entry, there.exit_status, there.reason)
@@ -148,17 +153,17 @@ def test_what_is_set_aside_or_damaged_is_missing(state: StateDirectory) -> None:
     place = Place("miniapp", DOMAIN, state.app("process", DOMAIN))
 
     recover.quarantine(state, place, "rotten")
-    assert seed.existing(setting(state.root), "miniapp") is None
+    assert seed.existing(setting(state.root), PROCESS, "miniapp") is None
 
     clear_quarantine(place.folder)
-    assert seed.existing(setting(state.root), "miniapp") is not None
+    assert seed.existing(setting(state.root), PROCESS, "miniapp") is not None
 
     RegistryWriter(state).put(replace(entry, digest="sha256:" + "0" * 64))
-    assert seed.existing(setting(state.root), "miniapp") is None
+    assert seed.existing(setting(state.root), PROCESS, "miniapp") is None
 
     RegistryWriter(state).put(entry)
     snapshots.remove(place.snapshots, entry.generation)
-    assert seed.existing(setting(state.root), "miniapp") is None
+    assert seed.existing(setting(state.root), PROCESS, "miniapp") is None
 
 
 def test_an_unreadable_entry_is_not_missing(state: StateDirectory) -> None:
@@ -167,7 +172,7 @@ def test_an_unreadable_entry_is_not_missing(state: StateDirectory) -> None:
     (state.canonicals("process") / "miniapp.yml").write_text("{")
 
     with pytest.raises(StateDamaged):
-        seed.existing(setting(state.root), "miniapp")
+        seed.existing(setting(state.root), PROCESS, "miniapp")
 
 
 # -- what has come of a run ------------------------------------------------------------------

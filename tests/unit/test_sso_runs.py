@@ -304,7 +304,7 @@ def test_a_kept_app_keeps_its_realm_until_it_is_ended(sso: SsoHaunt) -> None:
     assert [name] == sso.realms
 
     assert ["recovered"] == [
-        each.outcome for each in recover_all(sso.opened, sso.engine(), "ghost", limit=0)
+        each.outcome for each in recover_all(sso.opened, [sso.engine()], "ghost", limit=0)
     ]
     assert not (sso.place.folder / "run.env").exists()
     ghost.drive(sso.lane("quick"))

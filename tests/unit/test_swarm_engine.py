@@ -156,6 +156,19 @@ def test_settling_waits_for_containers_and_then_takes_the_rest(app: SwarmApp) ->
     assert {"volume:files", "volume:data"} == app.engine.data(app.spot).keys()
 
 
+def test_nothing_is_taken_from_what_still_runs(app: SwarmApp) -> None:
+    """A container that will not end is waited for and named; its secrets are still there."""
+    app.up()
+    app.engine.undeploy(app.spot)
+    app.docker._left = 1_000_000
+
+    with pytest.raises(NotEvaluated) as caught:
+        app.engine.settle(app.spot, 0.05)
+
+    assert "container container-00" in caught.value.why
+    assert [PASSWORD] == [each["Spec"]["Name"] for each in app.docker.things["secret"]]
+
+
 def test_settling_has_a_limit_and_says_who_is_left(app: SwarmApp) -> None:
     app.up()
     app.docker.held.add(f"{STACK}_inner")

@@ -38,6 +38,7 @@ class ProcessEngine:
     """
 
     name = "process"
+    told: Sequence[str] = ()
 
     def __init__(self, recipe_folder: Path, cache: Path, progress: Progress) -> None:
         self._provision = Provision(recipe_folder, cache / "process", progress)

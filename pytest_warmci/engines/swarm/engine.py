@@ -71,6 +71,11 @@ class SwarmEngine:
     def _info(self) -> Facts:
         return self._docker.info()
 
+    @property
+    def told(self) -> Sequence[str]:
+        """The options, as they were when somebody asked."""
+        return self._options.words()
+
     def check(self) -> None:
         """Raise when there is no Swarm that we can deploy to."""
         self._options.check()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -27,6 +29,40 @@ class SwarmOptions:
 
     overrides: tuple[Path, ...] = ()
     proxy: str = ""
+
+    @classmethod
+    def read(cls, pairs: Iterable[tuple[str, str]]) -> SwarmOptions:
+        """Return the options of these pairs of name and value.
+
+        Raises:
+            UsageError: There is no such option, or one that can be given once was given twice.
+        """
+        overrides: list[Path] = []
+        proxies: list[str] = []
+        for name, value in pairs:
+            if name == "override":
+                overrides.append(Path(value))
+            elif name == "proxy":
+                proxies.append(value)
+            else:
+                raise UsageError(
+                    f"engine swarm has no option '{name}'",
+                    remedy="override=FILE (as often as needed) and proxy=URL are there",
+                )
+        if len(proxies) > 1:
+            raise UsageError("engine swarm was given two proxies", why=" and ".join(proxies))
+        return cls(tuple(overrides), proxies[0] if proxies else "")
+
+    def words(self) -> tuple[str, ...]:
+        """Return the options in words, for results: a file with the digest of its content."""
+        found = [f"proxy={self.proxy}"] if self.proxy else []
+        for path in self.overrides:
+            try:
+                content = f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+            except OSError as error:
+                content = f"cannot be read: {error.strerror}"
+            found.append(f"override={path} {content}")
+        return tuple(found)
 
     def check(self) -> None:
         """See that the options make sense.

@@ -1,0 +1,208 @@
+"""Apps of a Swarm behind its proxy: reached by their domains, upgraded in place, never away."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_warmci.clients import http
+from pytest_warmci.clients.waiting import Look, wait_until
+from pytest_warmci.engines.swarm.engine import SwarmEngine
+from pytest_warmci.errors import RecipeFailed
+from pytest_warmci.naming import stack_name
+from pytest_warmci.protocols import AppPlace
+from pytest_warmci.recipes.enrolment import read_enrolment
+from pytest_warmci.recipes.source import open_source
+from pytest_warmci.runs import deploying
+from pytest_warmci.runs.place import Place
+from pytest_warmci.runs.witness import find_witness
+from tests.contract import grounds, tiny
+from tests.contract.tiny import Spot
+from tests.e2e.workshop import RADICALE
+from tests.swarm import catalog
+from tests.swarm.front import BASE, Front
+
+LIMIT = 120.0
+
+# The tiny recipe has no way to the outside of its own. Its old server goes on until it is killed,
+# which has to be later than the proxy looks again: a name is routed until then.
+START_FIRST = """\
+version: "3.8"
+services:
+  app:
+    networks: [default, proxy]
+    stop_grace_period: 8s
+    deploy:
+      endpoint_mode: dnsrr
+      update_config: {{failure_action: rollback, order: start-first, monitor: 1s}}
+      labels:
+        - "traefik.enable=true"
+        - "traefik.http.services.{name}.loadbalancer.server.port={port}"
+        - "traefik.http.routers.{name}.rule=Host(`{domain}`)"
+        - "traefik.http.routers.{name}.entrypoints=web-secure"
+        - "traefik.http.routers.{name}.tls.certresolver="
+  db:
+    deploy: {{endpoint_mode: dnsrr}}
+networks:
+  proxy: {{external: true}}
+"""
+
+
+@pytest.fixture
+def front(proxied_swarm: Front) -> Iterator[Front]:
+    """The Swarm behind a proxy, in our environment."""
+    with proxied_swarm.entered():
+        yield proxied_swarm
+
+
+@contextmanager
+def cleared(engine: SwarmEngine, place: AppPlace) -> Iterator[None]:
+    """Remove an app after the block, and see that nothing of it is left."""
+    try:
+        yield
+    finally:
+        engine.undeploy(place)
+        engine.settle(place, LIMIT)
+        engine.remove(place)
+    assert [] == engine.leftovers(place)
+
+
+def domain_of(name: str) -> str:
+    """Make up a domain that the proxy's certificate is for."""
+    return f"{name}-{secrets.token_hex(3)}.{BASE}"
+
+
+@pytest.mark.core
+@pytest.mark.cost(60)
+def test_radicale_is_upgraded_in_place(front: Front, tmp_path: Path) -> None:
+    """By its domain, with TLS, before and after; the same data is there. In the end the proxy
+    knows it no more."""
+    enrolment = replace(read_enrolment(RADICALE), deploy_timeout=LIMIT, stop_timeout=LIMIT)
+    source = open_source(enrolment.source, tmp_path / "cache")
+    base, head = source.resolve("1.1.0+3.8.3"), source.resolve("upgrade")
+    domain = domain_of("radi")
+    place = Place("radicale", domain, tmp_path / "apps" / domain)
+    place.create(source, base)
+    catalog.provide(front.swarm, "ghcr.io/kozea/radicale:3.8.3", "ghcr.io/kozea/radicale:3.9.0")
+    witness = find_witness(RADICALE)
+    assert witness is not None
+    engine = front.engine(front.dnsrr("app"))
+    url = engine.address(place)
+
+    with cleared(engine, place):
+        old = deploying.deploy(engine, place, enrolment, source, base)
+        assert f"https://{domain}" == url
+        assert "Radicale Web Interface" in http.get(f"{url}/.web/", timeout=5).text
+        planted = witness.plant(old.app)
+        [before] = engine.running(place)
+
+        new = deploying.deploy(engine, place, enrolment, source, head)
+        [after] = engine.running(place)
+        found = witness.check(new.app, planted)
+
+    assert "app runs ghcr.io/kozea/radicale:3.8.3 (" in old.proof
+    assert "app runs ghcr.io/kozea/radicale:3.9.0 (" in new.proof
+    assert f"; updated in place as commit {head.commit[:8]} says" in new.proof
+    assert before.instance != after.instance
+    assert 6 == found
+    wait_until(lambda: _gone(url), timeout=LIMIT)
+
+
+def _gone(url: str) -> Look:
+    answer = http.get(f"{url}/.web/", timeout=5)
+    return Look(answer == http.Answer(404, "404 page not found\n"), str(answer))
+
+
+@pytest.mark.core
+@pytest.mark.cost(5)
+def test_the_proxy_itself_is_not_taken_for_an_app(front: Front) -> None:
+    """It answers for a name that nobody has; that says nothing of an app but that it is away."""
+    url = front.options().url(domain_of("nobody"))
+    probe = read_enrolment(RADICALE).probe
+
+    assert http.Answer(404, "404 page not found\n") == http.get(f"{url}/.web/", timeout=5)
+    with pytest.raises(RecipeFailed, match=r"GET /\.web/: HTTP 404: 404 page not found"):
+        deploying.wait_serving(url, probe, 1.0, "radicale")
+
+
+@pytest.mark.cost(5)
+def test_who_does_not_know_the_authority_trusts_nothing(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So what is green here was really checked."""
+    url = front.options().url(front.place.domain)
+    assert 200 == http.get(f"{url}/api/version", timeout=5).status
+
+    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
+
+    assert "certificate verify failed" in http.get(f"{url}/api/version", timeout=5).text
+
+
+class Polling(threading.Thread):
+    """Asks for a page again and again until it is told to stop."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(daemon=True)
+        self.url = url
+        self.answers: list[http.Answer] = []
+        self._enough = threading.Event()
+
+    def run(self) -> None:
+        while not self._enough.wait(0.05):
+            self.answers.append(http.get(f"{self.url}/", timeout=5))
+
+    def stop(self) -> list[http.Answer]:
+        """Return all answers."""
+        self._enough.set()
+        self.join(LIMIT)
+        return self.answers
+
+
+@pytest.mark.core
+@pytest.mark.cost(40)
+def test_an_update_that_starts_the_new_one_first_is_never_away(
+    front: Front, tmp_path: Path
+) -> None:
+    """Not one request fails while the proxy leads from the old task to the new one."""
+    domain = domain_of("tiny")
+    spot = Spot(domain, tmp_path / domain)
+    override = tmp_path / "start-first.yml"
+    name = stack_name(domain)
+    override.write_text(START_FIRST.format(name=name, domain=domain, port=tiny.PORT))
+    grounds.provide_images(front.swarm)
+    engine = front.engine(override)
+    url = engine.address(spot)
+
+    with cleared(engine, spot):
+        base = tiny.stack(spot)
+        engine.deploy(spot, base)
+        engine.wait_converged(spot, base, LIMIT)
+        wait_until(lambda: Look(tiny.page(url) != "", "no page"), timeout=LIMIT, times=3)
+        polling = Polling(url)
+        polling.start()
+        try:
+            head = tiny.stack(spot, "b", WEB="1.1")
+            engine.deploy(spot, head)
+            engine.wait_converged(spot, head, LIMIT)
+            proof = engine.prove(spot, head)
+            wait_until(lambda: _only(front, name, "1.1"), timeout=LIMIT)
+        finally:
+            answers = polling.stop()
+
+    assert f"app runs {tiny.WEB_IMAGE}:1.1 (" in proof
+    assert {http.Answer(200, "tiny of one")} == {*answers}
+    assert len(answers) > 20
+
+
+def _only(front: Front, name: str, tag: str) -> Look:
+    """See which images the app's containers are of, those that are on their way out too."""
+    words = ("ps", "--filter", f"name={name}_app", "--format", "{{.Image}}")
+    found = front.swarm.docker(*words).text.split()
+    return Look([f"{tiny.WEB_IMAGE}:{tag}"] == found, f"there are {found}")
