@@ -111,13 +111,14 @@ class Image:
         """Write its files as a tar."""
         with tarfile.open(fileobj=_Sink(write), mode="w|", bufsize=_BLOCK) as tar:
             archive = _Archive(tar)
-            _shell(archive)
+            _folders(archive)
             for text in self.texts:
                 archive.add_text(text.place, text.content, text.mode)
             for tree in self.trees:
                 for path in _walk(tree.source):
                     name = PurePosixPath(tree.place, path.relative_to(tree.source))
                     archive.add(path, str(name), tree.owner)
+            _shell(archive)  # under names that nothing has yet
             # Debian has a busybox that is static, and one that is not.
             programs = [_busybox(), *(tree.source for tree in self.trees)]
             for library in libraries.needed(programs):
@@ -224,12 +225,16 @@ class _Sink(RawIOBase):
         return self._write(bytes(data))
 
 
-def _shell(archive: _Archive) -> None:
-    """Add what each image has: busybox under all its names, and users."""
+def _folders(archive: _Archive) -> None:
+    """Add the folders that each image has."""
     for name in FOLDERS:
         archive.add_folder(name)
     for name in TEMPORARY:
         archive.add_folder(name, 0o1777)
+
+
+def _shell(archive: _Archive) -> None:
+    """Add what each image has: busybox under all its names, and users."""
     busybox = _busybox()
     archive.add(busybox, "bin/busybox", (0, 0))
     for name in command.run([busybox, "--list"], timeout=10).text.split():

@@ -97,6 +97,21 @@ def test_exactly_what_is_run(
     assert [asked] == client.asked_version
 
 
+def test_an_override_file_is_found_from_where_we_are(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client is started in the recipe's folder, where there may be one of that name."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "recipe"
+    folder.mkdir()
+    recipe(folder, "compose.yml", "more.yml")
+
+    stack_deploy(HERE, given(stack()), folder, [Path("more.yml")])
+
+    [(argv, _)] = client.deployed
+    assert ["compose.yml", "--compose-file", str(tmp_path / "more.yml")] == argv[-4:-1]
+
+
 def test_the_client_is_asked_for_its_version_once(client: Client, tmp_path: Path) -> None:
     for _ in range(3):
         stack_deploy(HERE, given(stack()), recipe(tmp_path), [])
@@ -190,13 +205,10 @@ def test_a_symlink_out_of_the_recipe(client: Client, tmp_path: Path) -> None:
 def naming(**files: str) -> list[Stack]:
     """Return recipes that name a file in each way that Docker's command line reads."""
     text = files["file"]
-    service = "services: {app: {image: x:1, env_file: %s}}"
     return [
-        stack(service % text),
-        stack(service % f"[inside.env, {text}]"),
-        stack(
-            f"services: {{app: {{image: x:1, secrets: [s]}}}}\nsecrets: {{s: {{file: {text}}}}}",
-        ),
+        stack({"services": {"app": {"image": "x:1", "env_file": text}}}),
+        stack({"services": {"app": {"image": "x:1", "env_file": ["inside.env", text]}}}),
+        stack({"services": {"app": {"image": "x:1"}}, "secrets": {"s": {"file": text}}}),
     ]
 
 

@@ -79,6 +79,40 @@ def test_an_override_file_must_be_there(tmp_path: Path) -> None:
         assert f"the override file {each} is not there" == caught.value.what
 
 
+def test_options_are_pairs(tmp_path: Path) -> None:
+    """Overrides in their order; in results each has the digest of its content."""
+    there = tmp_path / "a.yml"
+    there.write_text("x")
+    pairs = [("override", str(there)), ("proxy", "http://10.0.0.5"), ("override", "missing.yml")]
+
+    found = SwarmOptions.read(pairs)
+
+    assert SwarmOptions((there, Path("missing.yml")), "http://10.0.0.5") == found
+    digest = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+    assert (
+        "proxy=http://10.0.0.5",
+        f"override={there} sha256:{digest}",
+        "override=missing.yml cannot be read: No such file or directory",
+    ) == found.words()
+    assert SwarmOptions() == SwarmOptions.read([])
+    assert () == SwarmOptions().words()
+
+
+@pytest.mark.parametrize(
+    ("pairs", "what"),
+    [
+        ([("proxies", "x")], "engine swarm has no option 'proxies'"),
+        ([("", "x")], "engine swarm has no option ''"),
+        ([("proxy", "a"), ("proxy", "b")], "engine swarm was given two proxies"),
+    ],
+)
+def test_options_that_are_none(pairs: list[tuple[str, str]], what: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        SwarmOptions.read(pairs)
+
+    assert what == caught.value.what
+
+
 @pytest.mark.parametrize(
     ("proxy", "url"),
     [

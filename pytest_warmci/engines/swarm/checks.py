@@ -13,6 +13,9 @@ from pytest_warmci.protocols import Progress
 _LONGEST: Final = 64
 """Characters that the name of a secret or config may have. Source: Docker's own error."""
 
+_LONGEST_SERVICE: Final = 63
+"""The same of a service: it is a label in DNS."""
+
 
 def check_swarm(docker: Docker, info: Facts) -> None:
     """See that an engine is a manager of a Swarm, and that its command line is here.
@@ -48,15 +51,19 @@ def check_names(stack: Stack) -> None:
 
     Raises:
         InputError: A name is too long.
-        EngineUnavailable: A volume belongs to somebody else.
+        EngineUnavailable: A volume belongs to somebody else, or would be used by every app.
     """
     where = f"{stack.recipe} {stack.revision}"
-    names = [(f"secret {each.name}", each.server_name) for each in stack.secrets.values()]
-    names += [(f"config {name}", full) for name, (full, _) in stack.configs.items()]
-    for what, full in names:
-        if len(full) > _LONGEST:
+    small = [(f"secret {each.name}", each.server_name) for each in stack.secrets.values()]
+    small += [(f"config {name}", full) for name, (full, _) in stack.configs.items()]
+    names = [(what, full, _LONGEST) for what, full in small]
+    names += [
+        (f"service {name}", f"{stack.name}_{name}", _LONGEST_SERVICE) for name in stack.services
+    ]
+    for what, full, longest in names:
+        if len(full) > longest:
             raise InputError(
-                f"the {what} is called {full}: {len(full)} characters, Docker takes {_LONGEST}",
+                f"the {what} is called {full}: {len(full)} characters, Docker takes {longest}",
                 where=where,
                 remedy="give it a shorter name, or choose a shorter base domain",
             )
@@ -67,6 +74,15 @@ def check_names(stack: Stack) -> None:
             why="what is in it can neither be kept with the app nor put back",
             remedy="give the app a volume of its own in an override file",
         )
+    for name in stack.volumes:
+        full = stack.keys.get(f"volumes.{name}.name", "")
+        if full and not full.startswith(f"{stack.name}_"):
+            raise EngineUnavailable(
+                f"the volume {name} has a name of its own ({full})",
+                where=where,
+                why="every app of the recipe would use that one volume",
+                remedy="leave the name to Docker, or let it begin with ${STACK_NAME}_",
+            )
 
 
 def provide_images(docker: Docker, stack: Stack, progress: Progress) -> None:

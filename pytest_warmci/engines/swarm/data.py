@@ -6,8 +6,9 @@ word, on whatever node is asked for one of that name, so nothing here asks befor
 
 from __future__ import annotations
 
-import json
+import binascii
 import os
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,8 @@ from pytest_warmci.errors import EngineUnavailable, NotEvaluated
 
 _ROOT: Final = "volume:"
 """What the name of a volume's root in a snapshot begins with."""
+
+_PEM: Final = re.compile(rb"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
 
 
 class Volumes:
@@ -37,13 +40,13 @@ class Volumes:
         """Map the root of each volume to the folder that holds its data.
 
         Raises:
-            EngineUnavailable: That folder cannot be reached from here.
+            EngineUnavailable: That folder cannot be reached from here, or does not hold the data
+                while nothing runs.
         """
-        prefix = f"{self._belongings.stack}_"
-        found = {
-            _ROOT + name_of(each).removeprefix(prefix): Path(str(each["Mountpoint"]))
-            for each in self._belongings.volumes()
-        }
+        volumes = self._by_root()
+        for each in volumes.values():
+            self._check_kept(each)
+        found = {root: Path(str(each["Mountpoint"])) for root, each in volumes.items()}
         if found:
             self._check_reachable(found)
         return found
@@ -65,10 +68,27 @@ class Volumes:
 
     def drop(self, keep: Collection[str]) -> None:
         """Remove every volume but those of the roots to keep."""
-        for root in self.places():
+        for root, each in self._by_root().items():
             if root not in keep:
-                name = f"{self._belongings.stack}_{root.removeprefix(_ROOT)}"
-                self._belongings.remove_volume(name)
+                self._belongings.remove_volume(name_of(each))
+
+    def _by_root(self) -> dict[str, Facts]:
+        prefix = f"{self._belongings.stack}_"
+        return {
+            _ROOT + name_of(each).removeprefix(prefix): each for each in self._belongings.volumes()
+        }
+
+    def _check_kept(self, volume: Facts) -> None:
+        """See that the data are in the volume's folder also while no container uses it."""
+        options = volume.get("Options") or {}
+        if volume["Driver"] != "local" or "type" in options or "device" in options:
+            raise EngineUnavailable(
+                f"the volume {name_of(volume)} cannot be kept",
+                where=self._belongings.docker.endpoint.url,
+                why=f"driver {volume['Driver']}, options {options or 'none'}: "
+                "its data are not in a folder of the engine",
+                remedy="give it the driver 'local' without type and device, in an override file",
+            )
 
     def _check_reachable(self, places: Mapping[str, Path]) -> None:
         """See that the engine's folders are on this machine, and that we may go into them."""
@@ -92,9 +112,13 @@ class Volumes:
 
 
 def _is_here(top: Path, node: str) -> bool:
-    """Tell whether an engine's data root is on this machine: its Swarm's own record says so."""
+    """Tell whether the data root of an engine is on this machine.
+
+    Another node of the Swarm has the same folders, and a list of the managers. But whose they are
+    is in the node's certificate: its subject is the node's id.
+    """
     try:
-        record = json.loads((top / "swarm" / "state.json").read_text("utf-8"))
-        return any(each.get("node_id") == node for each in record)
-    except (OSError, ValueError, AttributeError, TypeError):
+        text = (top / "swarm" / "certificates" / "swarm-node.crt").read_bytes()
+        return any(node.encode() in binascii.a2b_base64(each) for each in _PEM.findall(text))
+    except (OSError, binascii.Error):
         return False

@@ -99,7 +99,7 @@ def stack_deploy(
     argv += ["--resolve-image", "never"]  # what runs is what was looked at before
     if _detaches(endpoint):
         argv.append("--detach=true")
-    files: list[str | Path] = [*stack.rendering.files, *overrides]
+    files: list[str | Path] = [*stack.rendering.files, *(path.absolute() for path in overrides)]
     for each in files:
         argv += ["--compose-file", each]
     argv.append(stack.name)

@@ -33,7 +33,7 @@ from pytest_warmci.engines.swarm.deploying import check_files, check_variables, 
 from pytest_warmci.engines.swarm.options import SwarmOptions
 from pytest_warmci.engines.swarm.override import overriding
 from pytest_warmci.engines.swarm.secrets import create_secrets
-from pytest_warmci.errors import EngineUnavailable, NotEvaluated, RecipeFailed, StateDamaged
+from pytest_warmci.errors import CommandFailed, NotEvaluated, RecipeFailed, StateDamaged
 from pytest_warmci.model import FORMAT, RunningService, Stack
 from pytest_warmci.naming import new_token, stack_name
 from pytest_warmci.protocols import AppPlace, Progress
@@ -50,6 +50,9 @@ _SETTLE_SECONDS: Final = 30.0
 
 _GRACE: Final = 10.0
 """What a service has to stop when nothing says more."""
+
+_LOOKS: Final = 2
+"""How many looks in a row must find it converged: what Swarm has not begun yet looks as if done."""
 
 _LOG_LINES: Final = 5_000
 _SHOWN_LINES: Final = 15
@@ -155,9 +158,10 @@ class SwarmEngine:
             )
 
         try:
-            wait_until(look, timeout=max(timeout, granted_seconds(stack)), every=_EVERY)
+            limit = max(timeout, granted_seconds(stack))
+            wait_until(look, timeout=limit, every=_EVERY, times=_LOOKS)
         except Doomed as doomed:
-            why = f"{doomed.reason}\n{self._tail(app, belongings, doomed.service)}"
+            why = f"{doomed.reason}\n{self._tail(app, belongings, doomed.service)}".rstrip()
             kind = NotEvaluated if doomed.place else RecipeFailed
             raise kind(
                 f"service '{doomed.service.removeprefix(f'{stack.name}_')}' does not come up",
@@ -239,15 +243,24 @@ class SwarmEngine:
             NotEvaluated: Something else runs, or on another node than the volumes.
         """
         belongings = self._belongings(app)
-        wanted = {labels.COMMIT: stack.revision.commit, labels.DEPLOY: self._record(app)["deploy"]}
-        tasks = [task for task in belongings.tasks() if task["Status"]["State"] == "running"]
+        token = self._record(app)["deploy"]
+        wanted = {labels.COMMIT: stack.revision.commit, labels.DEPLOY: token}
+        tasks = belongings.tasks()
         by_name = {str(each["Spec"]["Name"]): each for each in belongings.services()}
         words = []
         for name, service in stack.services.items():
             found = by_name.get(f"{stack.name}_{name}")
+            what = f"service '{name}' does not run as {stack.revision} says"
             if found is None or not wanted.items() <= labels_of(found).items():
-                raise NotEvaluated(f"service '{name}' does not run as {stack.revision} says")
-            own = [task for task in tasks if task["ServiceID"] == found["ID"]]
+                raise NotEvaluated(what)
+            seen = look_at(found, tasks, token, ())
+            if not seen.good:
+                raise NotEvaluated(what, why=str(seen))
+            own = [
+                task
+                for task in tasks
+                if task["ServiceID"] == found["ID"] and task["Status"]["State"] == "running"
+            ]
             words.append(self._prove_tasks(name, service.image, own, keeps=bool(service.volumes)))
         updated = [each for each in by_name.values() if each.get("UpdateStatus")]
         how = "updated in place" if updated else "deployed once"
@@ -257,6 +270,8 @@ class SwarmEngine:
         node = str(self._info["Swarm"]["NodeID"])
         shown = ""
         for task in tasks:
+            if task["Spec"]["ContainerSpec"]["Image"] != image:
+                raise NotEvaluated(f"service '{name}' does not run the image {image}")
             if str(task["NodeID"]) != node:
                 if keeps:
                     raise NotEvaluated(
@@ -272,7 +287,7 @@ class SwarmEngine:
             if container is None or wanted is None or container["Image"] != wanted["Id"]:
                 raise NotEvaluated(f"service '{name}' does not run the image {image}")
             shown = f" ({wanted['Id'].removeprefix('sha256:')[:12]})"
-        return f"{name} runs {image}{shown}"
+        return f"{name} runs {image}{shown}" if tasks else f"{name} is not to run"
 
     def leftovers(self, app: AppPlace) -> list[str]:
         """List what is still there of an app that was removed or undeployed."""
@@ -299,7 +314,10 @@ class SwarmEngine:
         folder = app.folder / "logs"
         for service in belongings.services():
             name = str(service["Spec"]["Name"]).removeprefix(f"{belongings.stack}_")
-            text = self._log(str(service["ID"]), _LOG_LINES)
+            try:
+                text = self._log(str(service["ID"]), _LOG_LINES)
+            except CommandFailed as error:  # not every logging driver can be read
+                text = f"no log: {error.what}: {error.why}\n"
             make_folder(folder)
             write_text(folder / f"{name}.log", mask(app.folder, text))
         return {path.stem: path for path in sorted(folder.glob("*.log"))}
@@ -353,7 +371,7 @@ class SwarmEngine:
         found = [str(each["ID"]) for each in belongings.services() if ids(each)]
         try:
             text = self._log(found[0], _SHOWN_LINES) if found else ""
-        except EngineUnavailable:
+        except NotEvaluated:  # what failed is told all the same
             return ""
         return mask(app.folder, text).rstrip()
 

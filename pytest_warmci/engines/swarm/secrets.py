@@ -29,25 +29,30 @@ def create_secrets(belongings: Belongings, folder: Path, stack: Stack) -> None:
 
     Raises:
         InputError: A missing secret is marked as not to be generated.
-        NotEvaluated: A secret of that name belongs to somebody else.
+        NotEvaluated: A secret of that name belongs to somebody else, or to another app.
     """
     ours = {name: each for name, each in stack.secrets.items() if each.server_name}
     provide_secrets(folder, replace(stack, secrets=ours))
     deployed = bool(belongings.services())
+    owned = labels.of_app(belongings.stack, belongings.state)
     for secret in ours.values():
         found = belongings.docker.find_secret(secret.server_name)
         if found is not None:
-            if labels_of(found).get(labels.STATE) != belongings.state:
+            if not owned.items() <= labels_of(found).items():
                 raise NotEvaluated(
                     f"the secret {secret.server_name} is not ours",
                     where=belongings.docker.endpoint.url,
-                    why=f"it has no label {labels.STATE} of this state directory",
+                    why=f"it has not the labels {labels.NAMESPACE} and {labels.STATE} of this app",
                     remedy="remove it, or choose another base domain",
                 )
             if deployed:
                 continue
-            belongings.docker.remove("secret", str(found["ID"]))
+            if not belongings.docker.remove("secret", str(found["ID"])):
+                raise NotEvaluated(
+                    f"the secret {secret.server_name} is in use",
+                    where=belongings.docker.endpoint.url,
+                    why="it is of an app that is not deployed",
+                    remedy="remove the service that uses it: docker service ls shows them all",
+                )
         value = secret_path(folder, secret).read_bytes().strip()
-        belongings.docker.create_secret(
-            secret.server_name, value, labels.of_app(belongings.stack, belongings.state)
-        )
+        belongings.docker.create_secret(secret.server_name, value, owned)
