@@ -26,7 +26,7 @@ from tests.contract import grounds, tiny
 from tests.contract.tiny import Spot
 from tests.e2e.workshop import RADICALE
 from tests.swarm import catalog
-from tests.swarm.front import BASE, Front
+from tests.swarm.front import BASE, RECIPE as TRAEFIK, Front
 
 LIMIT = 120.0
 
@@ -165,26 +165,37 @@ class Polling(threading.Thread):
         return self.answers
 
 
+@contextmanager
+def tiny_app(front: Front, folder: Path) -> Iterator[tuple[SwarmEngine, Spot, str]]:
+    """Have an app of the tiny recipe behind the proxy, version 1.0: its engine, place and URL."""
+    domain = domain_of("tiny")
+    spot = Spot(domain, folder / domain)
+    override = folder / "start-first.yml"
+    text = START_FIRST.format(name=stack_name(domain), domain=domain, port=tiny.PORT)
+    override.write_text(text)
+    grounds.provide_images(front.swarm)
+    engine = front.engine(override)
+    url = engine.address(spot)
+    with cleared(engine, spot):
+        stack = tiny.stack(spot)
+        engine.deploy(spot, stack)
+        engine.wait_converged(spot, stack, LIMIT)
+        wait_until(lambda: _page(url), timeout=LIMIT, times=3)
+        yield engine, spot, url
+
+
+def _page(url: str) -> Look:
+    found = http.get(f"{url}/", timeout=5)
+    return Look(found == http.Answer(200, "tiny of one"), str(found))
+
+
 @pytest.mark.core
 @pytest.mark.cost(40)
 def test_an_update_that_starts_the_new_one_first_is_never_away(
     front: Front, tmp_path: Path
 ) -> None:
     """Not one request fails while the proxy leads from the old task to the new one."""
-    domain = domain_of("tiny")
-    spot = Spot(domain, tmp_path / domain)
-    override = tmp_path / "start-first.yml"
-    name = stack_name(domain)
-    override.write_text(START_FIRST.format(name=name, domain=domain, port=tiny.PORT))
-    grounds.provide_images(front.swarm)
-    engine = front.engine(override)
-    url = engine.address(spot)
-
-    with cleared(engine, spot):
-        base = tiny.stack(spot)
-        engine.deploy(spot, base)
-        engine.wait_converged(spot, base, LIMIT)
-        wait_until(lambda: Look(tiny.page(url) != "", "no page"), timeout=LIMIT, times=3)
+    with tiny_app(front, tmp_path) as (engine, spot, url):
         polling = Polling(url)
         polling.start()
         try:
@@ -192,7 +203,7 @@ def test_an_update_that_starts_the_new_one_first_is_never_away(
             engine.deploy(spot, head)
             engine.wait_converged(spot, head, LIMIT)
             proof = engine.prove(spot, head)
-            wait_until(lambda: _only(front, name, "1.1"), timeout=LIMIT)
+            wait_until(lambda: _only(front, stack_name(spot.domain), "1.1"), timeout=LIMIT)
         finally:
             answers = polling.stop()
 
@@ -206,3 +217,31 @@ def _only(front: Front, name: str, tag: str) -> Look:
     words = ("ps", "--filter", f"name={name}_app", "--format", "{{.Image}}")
     found = front.swarm.docker(*words).text.split()
     return Look([f"{tiny.WEB_IMAGE}:{tag}"] == found, f"there are {found}")
+
+
+@pytest.mark.cost(70)
+def test_the_proxy_is_changed_under_its_apps(front: Front, tmp_path: Path) -> None:
+    """Another version of it serves them as before; one that has lost them all is as healthy as
+    ever, and its own probe is answered."""
+    enrolment = replace(read_enrolment(TRAEFIK), deploy_timeout=LIMIT)
+    source = open_source(enrolment.source, tmp_path / "cache")
+    catalog.provide(front.swarm, "traefik:v3.7.13", "traefik:v3.7.15")
+    engine = front.engine(front.dnsrr("app"))
+
+    def change(ref: str) -> str:
+        revision = source.resolve(ref)
+        return deploying.deploy(engine, front.place, enrolment, source, revision).proof
+
+    with tiny_app(front, tmp_path) as (_, _, url):
+        try:
+            proof = change("1.0.0+v3.7.13")
+            wait_until(lambda: _page(url), timeout=LIMIT, times=3)
+
+            change("lost-apps")
+            lost = http.get(f"{url}/", timeout=5)
+        finally:
+            change("published")
+        wait_until(lambda: _page(url), timeout=LIMIT, times=3)
+
+    assert "app runs traefik:v3.7.13 (" in proof
+    assert http.Answer(404, "404 page not found\n") == lost

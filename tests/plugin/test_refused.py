@@ -64,3 +64,17 @@ def test_quick_may_leave_cold_out(shop: Shop) -> None:
     shop.seed()
 
     assert 0 == shop.run("--quick", "-m", "not cold").ret
+
+
+def test_a_recipe_that_only_a_swarm_can_run_is_not_evaluated(shop: Shop) -> None:
+    """It has no process.yml: one error that says which engine can run it, and no run."""
+    (shop.pytester.path / "conftest.py").write_text("")  # the fake engine needs none
+    assert not (shop.recipe / "process.yml").exists()
+
+    done = shop.run()
+
+    assert 75 == done.ret
+    assert 1 == shop.text().count("the engine process cannot run this recipe")
+    assert "use engine swarm, or write one (docs/reference/process-yml.md)" in shop.text()
+    assert "NOT EVALUATED recipe_tests/ghost/recipe.yml" in shop.text()
+    assert [] == shop.results()

@@ -118,6 +118,18 @@ def test_quick_without_a_canonical(state: StateDirectory) -> None:
     assert "canonical quarantined: both rotten" == planned("--quick")["fallback"]
 
 
+def test_a_recipe_that_only_a_swarm_can_run(here: Path) -> None:
+    """Ends with 75, as the session does, and says which engine can."""
+    (here / "recipe_tests/miniapp/process.yml").unlink()
+
+    done = warmci()
+
+    assert (75, "") == (done.exit_code, done.stdout)
+    assert "the engine process cannot run this recipe: there is no process.yml" in done.stderr
+    assert "do:  use engine swarm, or write one" in done.stderr
+    assert 75 == session()
+
+
 def test_nothing_to_upgrade(state: StateDirectory) -> None:
     """Ends with 5, as the session does."""
     known_good(state, "1.1.0+1.1")

@@ -52,8 +52,17 @@ def test_keycloaks_own_file_is_valid() -> None:
 
 def test_without_a_file_the_engine_cannot_run_the_recipe(tmp_path: Path) -> None:
     """Not the author's mistake: other engines need none."""
-    with pytest.raises(EngineUnavailable, match=r"there is no process\.yml"):
+    with pytest.raises(EngineUnavailable, match=r"there is no process\.yml") as caught:
         read_config(tmp_path)
+
+    assert "not-evaluated" == caught.value.verdict
+    assert "use engine swarm, or write one" in caught.value.remedy
+
+
+def test_a_recipe_for_a_swarm_alone_ships() -> None:
+    """Who goes through all recipes on this engine meets it."""
+    with pytest.raises(EngineUnavailable, match="the engine process cannot run this recipe"):
+        read_config(REPOSITORY / "recipe_tests" / "traefik")
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def read_config(folder: Path) -> ProcessConfig:
         raise EngineUnavailable(
             f"the engine process cannot run this recipe: there is no {FILE}",
             where=str(folder),
-            remedy="write one (docs/reference/process-yml.md), or choose another engine",
+            remedy="use engine swarm, or write one (docs/reference/process-yml.md)",
         )
     config = load(path, ProcessConfig)
     if config.served.service not in config.services:
