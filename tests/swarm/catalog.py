@@ -92,9 +92,8 @@ def radicale(name: str) -> Image:
         *python.trees(),
         Tree(installed, says.install),
         Tree(Path(curl).resolve(), "/usr/bin/curl"),
-        Tree(
-            Path(find).resolve(), "/usr/bin/find"
-        ),  # a head's clean-up asks it more than a shell's
+        Tree(Path(find).resolve(), "/usr/local/bin/find"),
+        Tree(Path(shell).resolve(), "/bin/sh"),
         Tree(data, "/var/lib/radicale", _USER),  # a new volume gets its owner from here
     )
     # It sees what is installed beside it, and nothing else.
