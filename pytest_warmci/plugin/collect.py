@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from pytest_warmci.errors import EngineUnavailable
 from pytest_warmci.model import PHASES, STAGES, Phase, Stage
 from pytest_warmci.plugin import FLOOR
 from pytest_warmci.plugin.rules import ANY, BEFORE_UPGRADE, Rule
@@ -48,12 +49,42 @@ class RecipeFile(pytest.Module):
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
         """Check the recipe, then collect the asserts."""
-        plan = floor_of(self.config).plan(self.path.parent)
+        floor = floor_of(self.config)
+        obstacle = floor.unavailable(self.path.parent)
+        if obstacle is not None:
+            # As a failed collection it would end the session, other recipes' too.
+            yield NotHere.from_parent(self, name="not_here", error=obstacle)
+            return
+        plan = floor.plan(self.path.parent)
         for found in super().collect():
             key = key_of(found) if isinstance(found, pytest.Item) else None
             if isinstance(found, pytest.Item) and key and is_dropped(found, key, plan):
                 continue
             yield found
+
+
+class NotHere(pytest.Item):
+    """Stands for a recipe whose engine cannot run it here."""
+
+    def __init__(self, *, error: EngineUnavailable, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.error = error
+        self.add_marker(floor_of(self.config).settings.mode.value)
+
+    def runtest(self) -> None:
+        """Say why.
+
+        Raises:
+            EngineUnavailable: Always.
+        """
+        raise self.error
+
+    def repr_failure(
+        self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None
+    ) -> str:
+        """Return the error's own text."""
+        del style
+        return str(excinfo.value)
 
 
 def floor_of(config: pytest.Config) -> Floor:

@@ -17,6 +17,7 @@ import pytest
 
 from pytest_warmci.clients import interrupts
 from pytest_warmci.errors import (
+    EngineUnavailable,
     InputError,
     NotEvaluated,
     RecipeFailed,
@@ -24,11 +25,10 @@ from pytest_warmci.errors import (
     WarmciError,
 )
 from pytest_warmci.plugin import options, reports
-from pytest_warmci.plugin.collect import is_dropped, key_of, rule_of, sort
+from pytest_warmci.plugin.collect import NotHere, is_dropped, key_of, rule_of, sort
 from pytest_warmci.plugin.folders import is_whole, recipe_folder
 from pytest_warmci.plugin.narrowing import narrowed
 from pytest_warmci.protocols import Engine
-from pytest_warmci.runs.engines import open_engine
 from pytest_warmci.runs.lane import Blocked, Lane
 from pytest_warmci.runs.planning import RunPlan
 from pytest_warmci.runs.session import SessionRuns
@@ -103,6 +103,12 @@ class Floor:
             raise pytest.Collector.CollectError(str(self._broken[folder]))
         return self.runs.plan(folder)
 
+    def unavailable(self, folder: Path) -> EngineUnavailable | None:
+        """Return why the engine cannot run a recipe here, if so."""
+        self.try_plan(folder)
+        error = self._broken.get(folder)
+        return error if isinstance(error, EngineUnavailable) else None
+
     def try_plan(self, folder: Path) -> None:
         """Plan a recipe, so that the rest of a broken one is left out from here on."""
         if folder in self._broken:
@@ -124,10 +130,7 @@ class Floor:
         found: Engine | None = self.config.hook.pytest_warmci_make_engine(
             config=self.config, recipe_folder=folder, cache=state.cache, progress=self.progress
         )
-        told = self.settings
-        return found or open_engine(
-            told.engine.value, folder, state, self.progress, told.engine_options.value
-        )
+        return found or self.runs.open_engine(folder, state)
 
     def lane(self, folder: Path) -> Lane:
         """Return a recipe's lane; the first call begins the run."""
@@ -322,6 +325,9 @@ class Floor:
         key = key_of(item)
         if key is not None:
             reports.note(self.lane(key.folder), key, item, call, report)
+        elif isinstance(item, NotHere) and report.failed:
+            recipe = item.path.parent.name
+            reports.label(report, recipe=recipe, verdict=reports.NOT_EVALUATED)
         return report
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

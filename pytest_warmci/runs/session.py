@@ -48,7 +48,7 @@ class SessionRuns:
     ) -> None:
         self.settings = settings
         self.progress = progress
-        self._make_engine = make_engine or self._open_engine
+        self._make_engine = make_engine or self.open_engine
         self._engines: dict[Path, Engine] = {}
         self._witnesses: dict[Path, WitnessModule | None] = {}
         self._logins: dict[Path, LoginModule | None] = {}
@@ -66,7 +66,8 @@ class SessionRuns:
             self._engines[folder] = self._make_engine(folder, self.state)
         return self._engines[folder]
 
-    def _open_engine(self, folder: Path, state: StateDirectory) -> Engine:
+    def open_engine(self, folder: Path, state: StateDirectory) -> Engine:
+        """Return the engine that the settings name, for a recipe's folder."""
         told = self.settings
         return open_engine(
             told.engine.value, folder, state, self.progress, told.engine_options.value

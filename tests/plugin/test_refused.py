@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from tests.plugin.conftest import Shop
@@ -76,5 +78,31 @@ def test_a_recipe_that_only_a_swarm_can_run_is_not_evaluated(shop: Shop) -> None
     assert 75 == done.ret
     assert 1 == shop.text().count("the engine process cannot run this recipe")
     assert "use engine swarm, or write one (docs/reference/process-yml.md)" in shop.text()
-    assert "NOT EVALUATED recipe_tests/ghost/recipe.yml" in shop.text()
+    assert "recipe_tests/ghost/recipe.yml::not_here" in shop.text()
     assert [] == shop.results()
+
+
+@pytest.mark.parametrize("words", [(), ("-n2",), ("-m", "cold")], ids=["", "n2", "m cold"])
+def test_beside_a_recipe_that_cannot_run_here_the_others_run(
+    shop: Shop, words: tuple[str, ...]
+) -> None:
+    """It is not evaluated, so the session is not green; the others have their verdict."""
+    only_ghost = """
+MADE = pytest_warmci_make_engine
+
+def pytest_warmci_make_engine(recipe_folder):
+    return MADE() if recipe_folder.name != "other" else None
+"""
+    conftest = shop.pytester.path / "conftest.py"
+    conftest.write_text(conftest.read_text() + only_ghost)
+    other = shop.recipe.with_name("other")
+    shutil.copytree(shop.recipe, other)
+    file = other / "recipe.yml"
+    file.write_text(file.read_text().replace("recipe: ghost", "recipe: other"))
+    (other / "test_more.py").write_text("def test_more(app): ...\n")
+
+    done = shop.run_outside(*words, "recipe_tests")
+
+    assert 75 == done.ret
+    assert 1 == shop.text().count("the engine process cannot run this recipe")
+    assert ["passed"] == [each["verdict"] for each in shop.results()]
