@@ -66,7 +66,7 @@ class Engine(Protocol):
         ...
 
     def wait_converged(self, app: AppPlace, stack: Stack, timeout: float) -> None:
-        """Return when every service of `stack`, and nothing else, runs and is healthy."""
+        """Return when every service of `stack` runs as it was deployed, and is healthy."""
         ...
 
     def undeploy(self, app: AppPlace) -> None:

@@ -15,7 +15,8 @@ _ask: Final = socket.getaddrinfo
 
 
 def answer_for(name: str, address: str) -> None:
-    """Let this process find `name` at `address` (an IP address) from now on."""
+    """Let this process find `name` where `address` is (an IP address or another name) from now
+    on."""
     _answers[_key(name)] = address
     socket.getaddrinfo = _answering
 

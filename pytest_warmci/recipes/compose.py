@@ -175,8 +175,18 @@ class _Renderer:
             depends_on=tuple(self._depends_on(content, path)),
             stop_grace=self._time(content, "stop_grace_period", _GRACE, path),
             healthcheck=self._healthcheck(name, content),
-            keys=dict(leaves(content)),
+            keys={**dict(leaves(content)), **dict(self._env_files(content, path))},
         )
+
+    def _env_files(
+        self, content: Mapping[str, Plain], path: composefile.Path
+    ) -> Iterator[tuple[str, str]]:
+        """Yield for each file of variables what it holds: the content decides, not the name."""
+        named = content.get("env_file") or ()
+        for index, each in enumerate([named] if isinstance(named, str) else named):
+            where = (*path, "env_file", index)
+            inside = each.get("path") if isinstance(each, dict) else each
+            yield f"env_file.{index}.content", self._digest(self._file(inside, where))
 
     def _environment(self, name: str) -> tuple[dict[str, str], dict[str, str]]:
         """Return a service's environment, and what the files say before interpolation."""
@@ -261,21 +271,31 @@ class _Renderer:
             path = config.get("file")
             if not isinstance(path, str) or not path:
                 raise InputError(f"configs.{name} has no file", where=where)
-            inside = posixpath.normpath(path)
-            if posixpath.isabs(inside) or inside.startswith(".."):
-                raise InputError(
-                    f"configs.{name}: '{path}' is outside of the recipe",
-                    where=where,
-                    remedy="put the file into the recipe's repository",
-                )
-            content = self.files(inside)
-            if content is None:
-                raise InputError(
-                    f"configs.{name}: there is no file '{path}'",
-                    where=where,
-                    remedy="add it, or correct 'file:'",
-                )
+            content = self._file(path, ("configs", name, "file"))
             yield name, (str(config.get("name") or f"{self.name}_{name}"), content)
+
+    def _file(self, path: Plain, place: composefile.Path) -> bytes:
+        """Return the content of a file of the recipe that a compose file names."""
+        named, where = ".".join(map(str, place[:2])), self.at(*place)
+        inside = posixpath.normpath(str(path))
+        if posixpath.isabs(inside) or inside.startswith(".."):
+            raise InputError(
+                f"{named}: '{path}' is outside of the recipe",
+                where=where,
+                remedy="put the file into the recipe's repository",
+            )
+        content = self.files(inside)
+        if content is None:
+            raise InputError(
+                f"{named}: there is no file '{path}'",
+                where=where,
+                remedy=f"add it, or correct '{place[2]}:'",
+            )
+        return content
+
+    @staticmethod
+    def _digest(content: bytes) -> str:
+        return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
     def _keys(self, configs: Mapping[str, tuple[str, bytes]]) -> dict[str, str]:
         keys: dict[str, str] = {}
@@ -285,7 +305,11 @@ class _Renderer:
         for name, (_, content) in configs.items():
             # the content decides, not what its file is called
             keys.pop(f"configs.{name}.file", None)
-            keys[f"configs.{name}.content"] = f"sha256:{hashlib.sha256(content).hexdigest()}"
+            keys[f"configs.{name}.content"] = self._digest(content)
+        for name, secret in self.top["secrets"].items():
+            if isinstance(secret.get("file"), str):
+                place = ("secrets", name, "file")
+                keys[f"secrets.{name}.content"] = self._digest(self._file(secret["file"], place))
         return keys
 
     def _known(self, name: str, section: str, path: composefile.Path) -> None:

@@ -137,7 +137,6 @@ def test_a_first_deployment_has_no_update_status(table: Table) -> None:
     assert "deployed once as commit aaaaaaaa" in table.engine.prove(table.spot, stack)
 
 
-@pytest.mark.core
 @pytest.mark.cost(20)
 @pytest.mark.parametrize("order", ["start-first", "stop-first"])
 def test_a_good_update(table: Table, order: str) -> None:
@@ -252,7 +251,6 @@ def test_a_task_that_ended_well_and_is_never_started_again_is_down(table: Table)
     assert "is down, and Swarm never starts it again: ended by itself with exit code 0" in said
 
 
-@pytest.mark.core
 @pytest.mark.cost(20)
 def test_a_port_that_the_old_task_holds_is_no_node_for_the_new_one(table: Table) -> None:
     """With start-first it would wait for ever, the old one healthy."""

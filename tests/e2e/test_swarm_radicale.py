@@ -64,7 +64,6 @@ def test_a_cold_run_seeds(seeded: tuple[SwarmWorkshop, Outcome]) -> None:
     assert [f"volume {workshop.stack}_data"] == workshop.on_the_swarm()
 
 
-@pytest.mark.core
 @pytest.mark.cost(90)
 def test_a_good_head_passes_and_the_next_run_starts_from_known_good(
     radicale: SwarmWorkshop,

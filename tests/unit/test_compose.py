@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -195,6 +196,7 @@ def test_secrets_of_the_stack() -> None:
         {"SECRET_DB_VERSION": "v2", "SECRET_OLD_VERSION": "v1"},
         {
             ".env.sample": "SECRET_DB_VERSION=v1 # length=64\nSECRET_OLD_VERSION=v1 # generate=false\n"
+            "kept": "",
         },
     )
 
@@ -324,3 +326,43 @@ def test_defaults_of_a_service() -> None:
         Service("app", "x:1", None, None, {}, {}, (), (), (), (), 10.0, None, {"image": "x:1", "environment": "{}"})
         == stack().services["app"]
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["../other", "/etc/passwd", "a/../../b"])
+@pytest.mark.parametrize(
+    ("services", "top", "said"),
+    [
+        ({"env_file": "NAME"}, {}, "services.app"),
+        ({"env_file": ["inside", "NAME"]}, {}, "services.app"),
+        ({}, {"secrets": {"s": {"file": "NAME"}}}, "secrets.s"),
+        ({}, {"configs": {"c": {"file": "NAME"}}}, "configs.c"),
+    ],
+)
+def test_a_file_outside_of_the_recipe_is_refused(
+    services: dict[str, Any], top: dict[str, Any], said: str, name: str
+) -> None:
+    """Whoever deploys would read it on their machine."""
+    text = json.dumps({"services": {"app": {"image": "x:1", **services}}, **top})
+
+    with pytest.raises(InputError) as caught:
+        stack(text.replace("NAME", name), None, {"inside": ""})
+
+    assert f"{said}: '{name}' is outside of the recipe" == caught.value.what
+
+
+def test_what_a_file_of_variables_and_a_secret_hold_is_compared() -> None:
+    """Another content under the same name is a difference."""
+
+    def keys(content: str) -> dict[str, str]:
+        compose = {
+            "services": {"app": {"image": "x:1", "env_file": ["a", "./b"]}},
+            "secrets": {"s": {"file": "a"}},
+        }
+        made = stack(compose, None, {"a": content, "b": "same"})
+        return {**made.services["app"].keys, **made.keys}
+
+    one, other = keys("1"), keys("2")
+
+    differing = {key for key in one if one[key] != other[key]}
+    assert {"env_file.0.content", "secrets.s.content"} == differing
+    assert one["env_file.1.content"].startswith("sha256:")

@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from pytest_warmci.clients.docker import Docker
-from pytest_warmci.engines.swarm import engine as engines
+from pytest_warmci.engines.swarm import engine as engines, labels
+from pytest_warmci.engines.swarm.checks import granted_seconds
+from pytest_warmci.engines.swarm.engine import SwarmEngine
 from pytest_warmci.errors import (
     CommandFailed,
     EngineUnavailable,
@@ -19,7 +21,7 @@ from pytest_warmci.errors import (
 )
 from tests.fake_docker import LINGERING, NAMESPACE, FakeDocker
 from tests.unit.compose_stack import DOMAIN, STACK
-from tests.unit.swarm_app import OURS, PASSWORD, STATE, SwarmApp, swarm_app
+from tests.unit.swarm_app import COMPOSE, OURS, PASSWORD, STATE, SwarmApp, swarm_app
 
 
 @pytest.fixture
@@ -126,7 +128,7 @@ def test_what_is_deployed_is_written_down_before(
 
 def test_ours_is_merged_last(app: SwarmApp, monkeypatch: pytest.MonkeyPatch) -> None:
     more = app.spot.folder / "more.yml"
-    more.touch()
+    more.write_text("networks: {back: {driver_opts: {a: $B}}, proxy: {external: true}}\n")
     seen: list[object] = []
     monkeypatch.setattr(engines, "stack_deploy", lambda *args: seen.extend(args))
     app.engine = app.new_engine(overrides=(more,))
@@ -135,9 +137,51 @@ def test_ours_is_merged_last(app: SwarmApp, monkeypatch: pytest.MonkeyPatch) -> 
 
     assert [more, app.spot.folder / "stack" / "override.yml"] == seen[-1]
     assert app.spot.folder / "recipe" == seen[-2]
+    networks = yaml.safe_load((app.spot.folder / "stack" / "override.yml").read_text())["networks"]
+    assert {"a": "$B"} == networks["back"]["driver_opts"]
+    assert labels.STATE in networks["back"]["labels"]
+    assert "proxy" not in networks
 
 
 # -- down ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("label", "seconds"), [("60", 60.0), ("soon", 0.0), (None, 0.0)])
+def test_a_recipe_grants_operators_time(app: SwarmApp, label: str | None, seconds: float) -> None:
+    """The label that operators' own tool waits by."""
+    said = f'\n    deploy: {{labels: ["coop-cloud.${{STACK_NAME}}.timeout={label}"]}}'
+    compose = COMPOSE.replace("image: web:${WEB:-1}", "image: web:1" + (said if label else ""))
+
+    assert seconds == granted_seconds(app.stack(compose))
+
+
+def hasten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Grant an app no more time to go than the caller does."""
+    monkeypatch.setattr(engines, "_SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(SwarmEngine, "_grace", lambda *_: 0.0)
+
+
+@pytest.mark.parametrize(("grace", "seconds"), [("20s", 50.0), ("1m30s", 120.0)])
+def test_services_have_the_time_that_they_ask_for(
+    app: SwarmApp, monkeypatch: pytest.MonkeyPatch, grace: str, seconds: float
+) -> None:
+    """Beside what a Swarm takes for itself; without a record, Docker's own."""
+    given: list[float] = []
+
+    def wait(look: object, *, timeout: float, every: float) -> None:
+        given.append(timeout)
+
+    compose = COMPOSE.replace("image: db:1", f"image: db:1\n    stop_grace_period: {grace}")
+    app.up(app.stack(compose))
+    app.engine.undeploy(app.spot)
+    monkeypatch.setattr(engines, "wait_until", wait)
+
+    app.engine.settle(app.spot, 1)
+    (app.spot.folder / "stack" / "deploy.json").unlink()
+    app.engine.settle(app.spot, 1)
+    app.engine.settle(app.spot, 500)
+
+    assert [seconds, 40.0, 500.0] == given
 
 
 def test_settling_waits_for_containers_and_then_takes_the_rest(app: SwarmApp) -> None:
@@ -156,8 +200,11 @@ def test_settling_waits_for_containers_and_then_takes_the_rest(app: SwarmApp) ->
     assert {"volume:files", "volume:data"} == app.engine.data(app.spot).keys()
 
 
-def test_nothing_is_taken_from_what_still_runs(app: SwarmApp) -> None:
+def test_nothing_is_taken_from_what_still_runs(
+    app: SwarmApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A container that will not end is waited for and named; its secrets are still there."""
+    hasten(monkeypatch)
     app.up()
     app.engine.undeploy(app.spot)
     app.docker._left = 1_000_000
@@ -169,7 +216,10 @@ def test_nothing_is_taken_from_what_still_runs(app: SwarmApp) -> None:
     assert [PASSWORD] == [each["Spec"]["Name"] for each in app.docker.things["secret"]]
 
 
-def test_settling_has_a_limit_and_says_who_is_left(app: SwarmApp) -> None:
+def test_settling_has_a_limit_and_says_who_is_left(
+    app: SwarmApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hasten(monkeypatch)
     app.up()
     app.docker.held.add(f"{STACK}_inner")
     app.engine.undeploy(app.spot)

@@ -140,15 +140,17 @@ def test_an_app_is_found_at_the_address_of_the_proxy(monkeypatch: pytest.MonkeyP
     assert [DOMAIN, "10.0.0.5", "10.0.0.5"] == asked
 
 
-@pytest.mark.parametrize("proxy", ["", "http://proxy.example.test:8080"])
-def test_without_an_address_the_name_servers_must_know(
-    proxy: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("proxy", "found"), [("", DOMAIN), ("http://proxy.example.test:8080", "proxy.example.test")]
+)
+def test_without_a_proxy_the_name_servers_must_know(
+    proxy: str, found: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A proxy's name says nothing about the apps' domains."""
+    """A proxy may be given by a name: then they must know that one."""
     asked: list[object] = []
     monkeypatch.setattr(names, "_ask", lambda host, *_args, **_more: asked.append(host))
 
     SwarmOptions(proxy=proxy).url(DOMAIN)
     names._answering(DOMAIN, 80)
 
-    assert [DOMAIN] == asked
+    assert [found] == asked

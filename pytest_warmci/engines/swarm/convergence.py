@@ -33,6 +33,10 @@ _DEAD_SECONDS: Final = 3.0
 """Between two tasks of a service there may be none for an instant; on a busy machine a long one."""
 
 
+_PLACES_FAULT: Final = ("No such image", "insufficient resources", "no space left on device")
+"""What tasks die of, or wait for, that no change of the recipe would mend."""
+
+
 class Doomed(Exception):
     """The deployment will never converge, by the fault of one service.
 
@@ -245,7 +249,7 @@ class Convergence:
             if task.state == "pending" and task.error and task.desired in _JOBS_WANTED
         ]
         if self._lasts(("pending", service.name), bool(stuck), _PENDING_SECONDS):
-            raise Doomed(service.name, f"cannot be placed: {stuck[0].error}")
+            raise _doomed(service, f"cannot be placed: {stuck[0].error}")
         gone = (
             service.wanted > 0
             and not service.good
@@ -281,5 +285,5 @@ class Convergence:
 
 def _doomed(service: ServiceLook, reason: str) -> Doomed:
     errors = [task.error for task in service.tasks if task.error and not task.earlier]
-    images = [error for error in errors if "No such image" in error]
-    return Doomed(service.name, reason, place=bool(images) and images == errors)
+    places = [error for error in errors if any(words in error for words in _PLACES_FAULT)]
+    return Doomed(service.name, reason, place=bool(places) and places == errors)

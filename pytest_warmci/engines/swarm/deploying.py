@@ -55,16 +55,6 @@ def check_variables(stack: Stack) -> None:
             )
 
 
-def check_files(stack: Stack) -> None:
-    """See that the compose files name no file outside of the recipe.
-
-    Raises:
-        InputError: One does.
-    """
-    for text in _named_files(stack):
-        _inside(Path("/recipe"), text, stack)
-
-
 def _named_files(stack: Stack) -> list[str]:
     """Return the files that docker's command line reads beside the compose files and configs."""
     named = [

@@ -29,7 +29,7 @@ from pytest_warmci.engines.swarm.checks import (
 )
 from pytest_warmci.engines.swarm.convergence import Convergence, Doomed, look_at
 from pytest_warmci.engines.swarm.data import Volumes
-from pytest_warmci.engines.swarm.deploying import check_files, check_variables, stack_deploy
+from pytest_warmci.engines.swarm.deploying import check_variables, stack_deploy
 from pytest_warmci.engines.swarm.options import SwarmOptions
 from pytest_warmci.engines.swarm.override import overriding
 from pytest_warmci.engines.swarm.secrets import create_secrets
@@ -96,7 +96,6 @@ class SwarmEngine:
         """Raise when a Swarm cannot run what the stack says; change nothing."""
         check_names(stack)
         check_variables(stack)
-        check_files(stack)
 
     def classify(self, differing: Sequence[str]) -> keys.KeyDifferences:
         """Sort differing compose keys: a Swarm sees all but those that it ignores."""
@@ -127,7 +126,8 @@ class SwarmEngine:
             },
         )
         override = folder / "override.yml"
-        write_yaml(override, overriding(stack, state=self._state, token=token))
+        before = self._options.contents()
+        write_yaml(override, overriding(stack, state=self._state, token=token, before=before))
         overrides = [*self._options.overrides, override]
         stack_deploy(self._docker.endpoint, stack, app.folder / "recipe", overrides)
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pytest_warmci.clients.names import answer_for
+from pytest_warmci.clients.yamlfile import load_mapping
 from pytest_warmci.errors import UsageError
 
 _HOST: Final = re.compile(r"[a-zA-Z0-9.-]+")
@@ -64,6 +64,14 @@ class SwarmOptions:
             found.append(f"override={path} {content}")
         return tuple(found)
 
+    def contents(self) -> list[Mapping[str, Any]]:
+        """Return what the override files say, as plain data.
+
+        Raises:
+            InputError: One is not valid YAML.
+        """
+        return [load_mapping(path, anchors=True).data for path in self.overrides]
+
     def check(self) -> None:
         """See that the options make sense.
 
@@ -84,8 +92,7 @@ class SwarmOptions:
         if not self.proxy:
             return f"https://{domain}"
         parts = urlsplit(self.proxy)
-        if _is_address(parts.hostname or ""):
-            answer_for(domain, str(parts.hostname))
+        answer_for(domain, parts.hostname or "")
         port = f":{parts.port}" if parts.port else ""
         return f"{parts.scheme}://{domain}{port}"
 
@@ -99,11 +106,3 @@ def _is_base(url: str) -> bool:
         return bool(known) and parts.port != 0 and not more
     except ValueError:  # brackets that do not match, a port that is none
         return False
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pytest_warmci.engines.swarm import labels
 from pytest_warmci.model import Stack
 
 
-def overriding(stack: Stack, *, state: str, token: str) -> dict[str, Any]:
+def overriding(
+    stack: Stack, *, state: str, token: str, before: Iterable[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
     """Return the content of the compose file that is merged last.
 
     What changes from deployment to deployment is on the service only, where it restarts nothing:
     a task is made anew when its own spec changes.
 
     Docker merges services key by key, but of volumes, networks, secrets and configs an entry of a
-    later file replaces the whole one. So those are repeated here as they are in the recipe.
+    later file replaces the whole one. So those are repeated here as they are in the recipe, or in
+    the last override file that has them.
 
     Args:
         stack: What is deployed.
         state: The uuid of the state directory.
         token: Names this deployment.
+        before: The contents of the override files, in their order, not interpolated.
     """
     owned = {labels.STATE: state}
     marked = {**owned, labels.DEPLOY: token, labels.COMMIT: stack.revision.commit}
@@ -37,9 +41,14 @@ def overriding(stack: Stack, *, state: str, token: str) -> dict[str, Any]:
         ("configs", list(stack.configs)),
         ("secrets", secrets),
     ):
-        if names:
-            said = stack.rendering.entries.get(section, {})
-            made[section] = {name: _labelled(said.get(name) or {}, owned) for name in names}
+        recipes = stack.rendering.entries.get(section, {})
+        said = {name: _literal(recipes.get(name) or {}) for name in names}
+        for content in before:
+            for name, entry in (content.get(section) or {}).items():
+                said[name] = dict(entry or {})
+        ours = {name: entry for name, entry in said.items() if not entry.get("external")}
+        if ours:
+            made[section] = {name: _labelled(entry, owned) for name, entry in ours.items()}
     return made
 
 
@@ -48,7 +57,7 @@ def _labelled(entry: Mapping[str, Any], owned: Mapping[str, str]) -> dict[str, A
     given = entry.get("labels") or {}
     if isinstance(given, list):
         given = {name: text for name, _, text in (str(each).partition("=") for each in given)}
-    return {**_literal(entry), "labels": {**_literal(given), **owned}}
+    return {**entry, "labels": {**given, **owned}}
 
 
 def _literal(value: Any) -> Any:
