@@ -111,7 +111,6 @@ def test_a_stack_answers_and_can_be_swept_away(web: Swarm) -> None:
     assert ["web:2"] == web.docker("service", "ls", "--format", "{{.Image}}").text.split()
 
 
-@pytest.mark.core
 @pytest.mark.cost(8)
 def test_two_at_once_and_the_machine_as_it_was(web: Swarm) -> None:
     """The same stack, the same port, on two engines; nothing of either is seen outside."""

@@ -78,7 +78,6 @@ def domain_of(name: str) -> str:
     return f"{name}-{secrets.token_hex(3)}.{BASE}"
 
 
-@pytest.mark.core
 @pytest.mark.cost(60)
 def test_radicale_is_upgraded_in_place(front: Front, tmp_path: Path) -> None:
     """By its domain, with TLS, before and after; the same data is there. In the end the proxy

@@ -195,7 +195,7 @@ def test_secrets_of_the_stack() -> None:
         },
         {"SECRET_DB_VERSION": "v2", "SECRET_OLD_VERSION": "v1"},
         {
-            ".env.sample": "SECRET_DB_VERSION=v1 # length=64\nSECRET_OLD_VERSION=v1 # generate=false\n"
+            ".env.sample": "SECRET_DB_VERSION=v1 # length=64\nSECRET_OLD_VERSION=v1 # generate=false\n",
             "kept": "",
         },
     )
