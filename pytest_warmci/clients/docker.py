@@ -7,6 +7,7 @@ passes through; the names are those of version 1.41 of the API.
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -93,6 +94,7 @@ class Docker:
                 tls=False if endpoint.tls is None else endpoint.tls,
                 use_ssh_client=endpoint.url.startswith("ssh://"),
             )
+        weakref.finalize(self, self._api.close)
 
     def info(self) -> Facts:
         """Return what the engine says of itself and its Swarm."""

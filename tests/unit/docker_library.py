@@ -29,6 +29,9 @@ class Api:
             raise self.answers["APIClient"]
         return self
 
+    def close(self) -> None:
+        """End the connections, as the client does when nobody has it any more."""
+
     def __getattr__(self, verb: str) -> Callable[..., Any]:
         assert verb in self.answers, f"nobody expects {verb}"
         answer = self.answers[verb]
