@@ -10,6 +10,7 @@ import pytest
 from docker.errors import APIError
 from requests import Response
 
+from pytest_warmci.clients import docker as client
 from pytest_warmci.clients.docker import Endpoint
 
 LOCAL = Endpoint("unix:///run/engine.sock", "DOCKER_HOST", ("--host", "unix:///run/engine.sock"))
@@ -49,6 +50,7 @@ def library(patch: pytest.MonkeyPatch) -> Api:
     """Return what stands for the library in this test."""
     made = Api()
     patch.setattr(docker, "APIClient", made)
+    patch.setattr(client, "_knock", lambda url: None)
     return made
 
 
