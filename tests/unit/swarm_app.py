@@ -71,7 +71,7 @@ class SwarmApp:
         self.said.append(text)
 
     def stack(self, compose: str = COMPOSE, **env: str) -> Stack:
-        return stack(compose, env, {"conf.txt": "x"})
+        return stack(compose, env, {"conf.txt": "x", "words.txt": "words"})
 
     def up(self, wanted: Stack | None = None, timeout: float = 5) -> Stack:
         """Deploy and wait."""

@@ -110,11 +110,9 @@ def test_a_volume_named_after_its_stack_is_fine(app: SwarmApp) -> None:
     app.engine.examine(app.stack(COMPOSE.replace("data: }", 'data: {name: "${STACK_NAME}_x"}}')))
 
 
-def test_examining_sees_variables_and_files(app: SwarmApp) -> None:
+def test_examining_sees_variables(app: SwarmApp) -> None:
     with pytest.raises(InputError, match="the variable DOCKER_HOST cannot be used"):
         app.engine.examine(app.stack(DOCKER_HOST="x"))
-    with pytest.raises(InputError, match="leads out of the recipe"):
-        app.engine.examine(app.stack("services: {app: {image: 'x:1', env_file: ../x}}"))
 
 
 def test_images_are_pulled_once_where_they_are_missing(app: SwarmApp) -> None:
