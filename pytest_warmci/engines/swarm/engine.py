@@ -19,8 +19,8 @@ from pytest_warmci.clients.files import (
 )
 from pytest_warmci.clients.waiting import Look, WaitedTooLong, wait_until
 from pytest_warmci.engines.secrets import mask, read_secret, secret_values
-from pytest_warmci.engines.swarm import keys, labels
-from pytest_warmci.engines.swarm.belongings import Belongings, labels_of
+from pytest_warmci.engines.swarm import keys
+from pytest_warmci.engines.swarm.belongings import Belongings
 from pytest_warmci.engines.swarm.checks import (
     check_names,
     check_swarm,
@@ -32,6 +32,7 @@ from pytest_warmci.engines.swarm.data import Volumes
 from pytest_warmci.engines.swarm.deploying import check_variables, stack_deploy
 from pytest_warmci.engines.swarm.options import SwarmOptions
 from pytest_warmci.engines.swarm.override import overriding
+from pytest_warmci.engines.swarm.proof import proof_of
 from pytest_warmci.engines.swarm.secrets import create_secrets
 from pytest_warmci.errors import CommandFailed, NotEvaluated, RecipeFailed, StateDamaged
 from pytest_warmci.model import FORMAT, RunningService, Stack
@@ -242,52 +243,9 @@ class SwarmEngine:
         Raises:
             NotEvaluated: Something else runs, or on another node than the volumes.
         """
-        belongings = self._belongings(app)
-        token = self._record(app)["deploy"]
-        wanted = {labels.COMMIT: stack.revision.commit, labels.DEPLOY: token}
-        tasks = belongings.tasks()
-        by_name = {str(each["Spec"]["Name"]): each for each in belongings.services()}
-        words = []
-        for name, service in stack.services.items():
-            found = by_name.get(f"{stack.name}_{name}")
-            what = f"service '{name}' does not run as {stack.revision} says"
-            if found is None or not wanted.items() <= labels_of(found).items():
-                raise NotEvaluated(what)
-            seen = look_at(found, tasks, token, ())
-            if not seen.good:
-                raise NotEvaluated(what, why=str(seen))
-            own = [
-                task
-                for task in tasks
-                if task["ServiceID"] == found["ID"] and task["Status"]["State"] == "running"
-            ]
-            words.append(self._prove_tasks(name, service.image, own, keeps=bool(service.volumes)))
-        updated = [each for each in by_name.values() if each.get("UpdateStatus")]
-        how = "updated in place" if updated else "deployed once"
-        return f"{', '.join(words)}; {how} as commit {stack.revision.commit[:8]} says"
-
-    def _prove_tasks(self, name: str, image: str, tasks: Sequence[Facts], *, keeps: bool) -> str:
+        token = str(self._record(app)["deploy"])
         node = str(self._info["Swarm"]["NodeID"])
-        shown = ""
-        for task in tasks:
-            if task["Spec"]["ContainerSpec"]["Image"] != image:
-                raise NotEvaluated(f"service '{name}' does not run the image {image}")
-            if str(task["NodeID"]) != node:
-                if keeps:
-                    raise NotEvaluated(
-                        f"service '{name}' runs on another node than {node}",
-                        why="its volumes are there, where this engine cannot keep them",
-                        remedy="pin it with a placement constraint in an override file",
-                    )
-                continue
-            container = self._docker.find_container(
-                str(task["Status"]["ContainerStatus"]["ContainerID"])
-            )
-            wanted = self._docker.find_image(image)
-            if container is None or wanted is None or container["Image"] != wanted["Id"]:
-                raise NotEvaluated(f"service '{name}' does not run the image {image}")
-            shown = f" ({wanted['Id'].removeprefix('sha256:')[:12]})"
-        return f"{name} runs {image}{shown}" if tasks else f"{name} is not to run"
+        return proof_of(self._belongings(app), stack, token, node)
 
     def leftovers(self, app: AppPlace) -> list[str]:
         """List what is still there of an app that was removed or undeployed."""
