@@ -125,7 +125,10 @@ def test_a_recipe_deep_below_the_argument_stays_whole(shop: Shop) -> None:
 
 HERE = (
     "import os, time\nfrom pathlib import Path\n"
-    "def test_own(app):\n    Path('here').write_text(str(os.getpid()))\n    time.sleep(60)\n"
+    "def test_own(app):\n"
+    "    Path('begun').write_text(str(os.getpid()))\n"
+    "    Path('begun').rename('here')\n"  # whoever sees it may read it
+    "    time.sleep(60)\n"
 )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_warmci.clients import yamlfile
 from pytest_warmci.engines.process.config import read_config
 from pytest_warmci.errors import InputError
 from pytest_warmci.plugin import options
@@ -88,6 +89,8 @@ def load_yaml(fence: Fence, folder: Path) -> object:
             (folder / step).mkdir()
             (folder / step / "compose.yml").write_text(f"# {step}\n")
         return history_ids(folder)
+    if name.startswith("compose."):
+        return yamlfile.load_mapping(folder / name, anchors=True)
     raise AssertionError(f"a YAML example must begin with the file's name, not {name!r}")
 
 
