@@ -24,6 +24,9 @@ class WarmciError(Exception):
     verdict: ClassVar[str] = "not-evaluated"
     """The verdict of a run that this error ends."""
 
+    usual_remedy: ClassVar[str] = ""
+    """What to do about such an error where nobody knows better."""
+
     def __init__(
         self,
         what: str,
@@ -37,7 +40,7 @@ class WarmciError(Exception):
         self.what = what
         self.where = where
         self.why = why
-        self.remedy = remedy
+        self.remedy = remedy or self.usual_remedy
         self.changed = changed
 
     def __str__(self) -> str:
@@ -83,16 +86,7 @@ class CommandFailed(NotEvaluated):
 class KeycloakTrouble(NotEvaluated):
     """The live-warm Keycloak does not answer, or not as it should."""
 
-    def __init__(
-        self,
-        what: str,
-        *,
-        where: str = "",
-        why: str = "",
-        remedy: str = "warmci live status says how it is; its log lies with its app",
-        changed: str = "nothing",
-    ) -> None:
-        super().__init__(what, where=where, why=why, remedy=remedy, changed=changed)
+    usual_remedy = "warmci live status says how it is; its log lies with its app"
 
 
 class LoginStopped(RecipeFailed):

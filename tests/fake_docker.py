@@ -35,6 +35,7 @@ class FakeDocker:
     Attributes:
         images: Ids of the images that are here, by their names.
         registry: Ids of those that can be pulled.
+        id: Its own.
         state: What its node is in the Swarm.
         logs: What a service has written, or an error, by its name.
         others: Services whose tasks Swarm places on another node.
@@ -49,7 +50,13 @@ class FakeDocker:
         self.root = folder / "engine"
         self.images: dict[str, str] = {}
         self.registry: dict[str, str] = {}
-        self.state = {"NodeID": NODE, "LocalNodeState": "active", "ControlAvailable": True}
+        self.id = "FWQM:UDTJ"
+        self.state: Facts = {
+            "NodeID": NODE,
+            "LocalNodeState": "active",
+            "ControlAvailable": True,
+            "Cluster": {"ID": "one-swarm"},
+        }
         self.logs: dict[str, bytes | Exception] = {}
         self.others: set[str] = set()
         self.crashing: dict[str, str] = {}
@@ -70,7 +77,7 @@ class FakeDocker:
     # -- what Docker has ---------------------------------------------------------------------
 
     def info(self) -> Facts:
-        return {"Swarm": dict(self.state), "DockerRootDir": str(self.root)}
+        return {"ID": self.id, "Swarm": dict(self.state), "DockerRootDir": str(self.root)}
 
     def services(self, labels: Mapping[str, str]) -> list[Facts]:
         return self._list("service", labels)
@@ -103,9 +110,6 @@ class FakeDocker:
 
     def find_secret(self, name: str) -> Facts | None:
         return self._find("secret", name)
-
-    def find_config(self, name: str) -> Facts | None:
-        return self._find("config", name)
 
     def find_volume(self, name: str) -> Facts | None:
         return self._find("volume", name)
@@ -195,8 +199,12 @@ class FakeDocker:
                 full = f"{stack.name}_{mount.name}"
                 if self._find("volume", full) is None and name not in self.others:
                     self.add("volume", full, {**named, **entry["labels"]})
-            labels = {**named, **ours["services"][name]["deploy"]["labels"]}
+            said = ours["services"][name]
+            labels = {**named, **said["deploy"]["labels"]}
             self._start(f"{stack.name}_{name}", service.image, labels)
+            for each in self.all_containers:
+                if each["of"] == self._find("service", f"{stack.name}_{name}")["ID"]:  # type: ignore[index]
+                    each["Labels"] |= said["labels"]
 
     def _start(self, name: str, image: str, labels: Mapping[str, str]) -> None:
         wish = {"ContainerSpec": {"Image": image}}
@@ -237,7 +245,7 @@ class FakeDocker:
             "DesiredState": "running" if state == "running" else "shutdown",
             "Status": {
                 "State": state,
-                "Timestamp": "2026-11-23T10:00:00.5Z",
+                "Timestamp": "2026-11-23T10:00:00.500000001Z",
                 "ContainerStatus": {"ContainerID": f"container-{number:09}", "ExitCode": 0},
             },
         }

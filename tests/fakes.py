@@ -19,6 +19,7 @@ import pytest
 
 from pytest_warmci.clients import files, git, locks, ports, waiting
 from pytest_warmci.engines import secrets
+from pytest_warmci.engines.differences import KeyDifferences
 from pytest_warmci.engines.process import keys
 from pytest_warmci.errors import EngineUnavailable, InputError, NotEvaluated, RecipeFailed
 from pytest_warmci.model import RunningService, Stack
@@ -95,7 +96,7 @@ class FakeEngine:
     def examine(self, stack: Stack) -> None:
         assert SERVICE in stack.services
 
-    def classify(self, differing: Sequence[str]) -> keys.KeyDifferences:
+    def classify(self, differing: Sequence[str]) -> KeyDifferences:
         return keys.classify(list(differing))
 
     def needs_training(self, stack: Stack) -> bool:

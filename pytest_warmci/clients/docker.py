@@ -139,11 +139,6 @@ class Docker:
         found = self._asked("secrets", filters={"name": name})
         return next((each for each in found if each["Spec"]["Name"] == name), None)
 
-    def find_config(self, name: str) -> Facts | None:
-        """Return the config of exactly that name."""
-        found = self._asked("configs", filters={"name": name})
-        return next((each for each in found if each["Spec"]["Name"] == name), None)
-
     def find_volume(self, name: str) -> Facts | None:
         """Return the volume of exactly that name on this node."""
         return self._found("inspect_volume", name)

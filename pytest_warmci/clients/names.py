@@ -21,11 +21,6 @@ def answer_for(name: str, address: str) -> None:
     socket.getaddrinfo = _answering
 
 
-def forget(name: str) -> None:
-    """Let `name` be found as before."""
-    _answers.pop(_key(name), None)
-
-
 def _answering(host: Any, *args: Any, **kwargs: Any) -> Any:
     name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
     known = _answers.get(_key(name)) if isinstance(name, str) else None

@@ -30,7 +30,10 @@ def _process(
     from pytest_warmci.engines.process.engine import ProcessEngine
 
     if options:
-        raise UsageError(f"engine process has no option '{options[0][0]}'")
+        raise UsageError(
+            f"engine process has no option '{options[0][0]}'",
+            remedy="leave the option out, or name another engine",
+        )
     return ProcessEngine(recipe_folder, state.cache, progress)
 
 
@@ -107,7 +110,9 @@ def read_options(texts: Iterable[str], top: Path, origin: str) -> EngineOptions:
     for text in texts:
         name, equals, value = text.strip().partition("=")
         if not (name and equals and value):
-            raise UsageError(f"'{text}' is not NAME=VALUE", where=origin)
+            raise UsageError(
+                f"'{text}' is not NAME=VALUE", where=origin, remedy="like override=compose.ci.yml"
+            )
         path = str((top / Path(value).expanduser()).resolve()) if name == "override" else value
         pairs.append((name, path))
     return tuple(pairs)
@@ -149,7 +154,8 @@ def keeper(name: str, state: StateDirectory, progress: Progress) -> Engine:
 def keepers(state: StateDirectory, progress: Progress, only: str | None = None) -> list[Engine]:
     """Return a keeper for each engine that may have apps here, in the order of `ENGINES`.
 
-    The one that is taken where none is named is always among them.
+    The one that is taken where none is named is always among them. One whose libraries are not
+    installed is told of and left out, unless it is named: the apps of the others can be kept.
 
     Args:
         state: The state directory.
@@ -158,11 +164,18 @@ def keepers(state: StateDirectory, progress: Progress, only: str | None = None) 
 
     Raises:
         UsageError: There is no such engine.
+        EngineUnavailable: What the named one needs is not installed.
     """
     if only is not None:
         return [keeper(only, state, progress)]
     used = {DEFAULT_ENGINE, *used_engines(state)}
-    return [keeper(name, state, progress) for name in ENGINES if name in used]
+    found = []
+    for name in ENGINES:
+        try:
+            found += [keeper(name, state, progress)] if name in used else []
+        except EngineUnavailable as error:
+            progress(f"warning: apps of engine '{name}' are left alone: {error.summary}")
+    return found
 
 
 def strange_engines(state: StateDirectory) -> list[str]:

@@ -146,13 +146,35 @@ def test_a_stack_of_somebody_else_is_refused_by_name_and_never_touched(
         with pytest.raises(NotEvaluated, match=f"there is a stack '{shelf.name}'") as caught:
             shelf.up(shelf.stack())
         shelf.engine.undeploy(shelf.spot)
+        shelf.engine.settle(shelf.spot, LIMIT)
         shelf.engine.remove(shelf.spot)
 
+        assert [] == shelf.engine.leftovers(shelf.spot)
         assert f"service {shelf.name}_app" in caught.value.why
         assert theirs == shelf.there()
         assert theirs
     finally:
         shelf.swarm.docker("stack", "rm", shelf.name)
+
+
+@pytest.mark.cost(25)
+def test_an_app_of_another_swarm_is_not_taken_for_gone(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There nothing of it is found. At home it ends as ever, also when the Swarm was made anew."""
+    shelf.up(shelf.stack())
+    engine = shelf.engine
+    with ground.swarm() as other:
+        monkeypatch.setenv("DOCKER_HOST", other.docker_host)
+        shelf.engine = SwarmEngine("refused", SwarmOptions(), lambda _text: None)
+        for verb in (shelf.engine.leftovers, shelf.engine.undeploy, shelf.engine.remove):
+            with pytest.raises(EngineUnavailable, match="the app is on another Swarm"):
+                verb(shelf.spot)
+    shelf.engine = engine
+
+    assert f"service {shelf.name}_app" in shelf.there()
+    shelf.gone()
+    assert [] == shelf.there()
 
 
 @pytest.mark.core

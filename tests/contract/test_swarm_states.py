@@ -220,16 +220,20 @@ def test_an_image_that_nobody_has_is_not_the_recipes_fault(table: Table) -> None
 
 
 @pytest.mark.cost(15)
-def test_an_image_that_a_node_has_not_is_not_the_recipes_fault(
-    table: Table, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Another node of a Swarm may not have what this one has."""
-    table.up()
-    monkeypatch.setattr(SwarmEngine, "prepare", lambda *_: None)
+def test_an_image_that_a_node_has_no_more_is_not_the_recipes_fault(table: Table) -> None:
+    """Somebody has cleaned up between looking for it and the task's start."""
+    docker = table.swarm.docker
+    docker("tag", "web:2", "web:99")
+    stack = table.up(WEB="99")
+    docker("image", "rm", "--force", "web:99")
+    [service] = docker("service", "ls", "--quiet").text.split()
+    docker("service", "update", "--detach", "--force", service)
 
-    said = table.fails(NotEvaluated, WEB="99")
+    with pytest.raises(NotEvaluated) as caught:
+        table.engine.wait_converged(table.spot, stack, LIMIT)
 
-    assert "No such image: web:99" in said
+    assert type(caught.value) is NotEvaluated
+    assert "No such image: web:99" in str(caught.value)
 
 
 @pytest.mark.core

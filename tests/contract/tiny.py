@@ -14,6 +14,7 @@ from pytest_warmci.clients import http
 from pytest_warmci.model import Revision, Stack
 from pytest_warmci.naming import stack_name
 from pytest_warmci.recipes.compose import render
+from tests.unit import process_app
 
 WEB_IMAGE, DB_IMAGE = "example.org/tiny-web", "example.org/tiny-db"
 PORT = 8080
@@ -21,13 +22,13 @@ RECIPE = "tiny"
 
 # The same programs for all engines. `MODE` chooses what goes wrong.
 WEB = """\
-import os, socket, sys, time
+import os, signal, socket, sys
 mode = os.environ.get("MODE", "")
 print("web starts with", open(os.environ["PASSWORD_FILE"]).read(), flush=True)
 if mode == "exits":
     sys.exit(3)
 if mode == "mute":
-    time.sleep(600)
+    signal.pause()
 with open(os.path.join(os.environ["DATA"], "starts"), "a") as file:
     file.write("x")
 where = os.environ.get("WARMCI_ADDRESS", "0.0.0.0"), int(os.environ.get("PORT", "8080"))
@@ -42,9 +43,9 @@ while True:
 """
 
 DB = """\
-import os, time
+import os, signal
 open(os.path.join(os.environ["DATA"], "ready"), "w").close()
-time.sleep(6000)
+signal.pause()
 """
 
 READY = '#!/bin/sh\ntest -f "$DATA/ready"\n'
@@ -98,11 +99,8 @@ SETTINGS = "of one"
 
 
 @dataclass(frozen=True)
-class Spot:
+class Spot(process_app.Spot):
     """One app's place."""
-
-    domain: str
-    folder: Path
 
     @property
     def recipe(self) -> Path:

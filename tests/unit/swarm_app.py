@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ from pytest_warmci.engines.swarm.options import SwarmOptions
 from pytest_warmci.model import Stack
 from tests.fake_docker import NAMESPACE, FakeDocker
 from tests.unit.compose_stack import DOMAIN, STACK, stack
+from tests.unit.process_app import Spot
 
 STATE: Final = "uuid-of-state"
 OURS: Final = {NAMESPACE: STACK, "pytest-warmci.state": STATE}
@@ -40,14 +40,6 @@ configs: {conf: {name: "${STACK_NAME}_conf_v1", file: conf.txt}}
 secrets: {password: {external: true, name: "${STACK_NAME}_password_v1"}}
 """
 PASSWORD: Final = f"{STACK}_password_v1"
-
-
-@dataclass
-class Spot:
-    """Where an app lives."""
-
-    domain: str
-    folder: Path
 
 
 class SwarmApp:

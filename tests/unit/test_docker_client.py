@@ -60,16 +60,14 @@ def test_names_of_networks(api: Api) -> None:
     assert [("networks", (), {})] == api.calls
 
 
-@pytest.mark.parametrize("kind", ["secret", "config"])
-def test_found_by_exactly_that_name(kind: str, api: Api) -> None:
+def test_a_secret_is_found_by_exactly_that_name(api: Api) -> None:
     """Docker's filter takes the beginning of a name for it."""
     more, exact = {"Spec": {"Name": "key_v10"}}, {"Spec": {"Name": "key_v1"}}
-    api.answers[f"{kind}s"] = [more, exact]
-    find = getattr(Docker(LOCAL), f"find_{kind}")
+    api.answers["secrets"] = [more, exact]
 
-    assert exact == find("key_v1")
-    assert find("key_v") is None
-    assert (f"{kind}s", (), {"filters": {"name": "key_v1"}}) == api.calls[0]
+    assert exact == Docker(LOCAL).find_secret("key_v1")
+    assert Docker(LOCAL).find_secret("key_v") is None
+    assert ("secrets", (), {"filters": {"name": "key_v1"}}) == api.calls[0]
 
 
 @pytest.mark.parametrize("kind", ["volume", "container", "image"])

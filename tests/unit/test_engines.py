@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from pytest_warmci.engines.process.engine import ProcessEngine
-from pytest_warmci.errors import UsageError
+from pytest_warmci.errors import EngineUnavailable, UsageError
 from pytest_warmci.protocols import Progress
 from pytest_warmci.runs.engines import (
     ENGINES,
@@ -170,3 +171,41 @@ def test_an_option_that_the_engine_has_not_is_refused(
     for name in ("process", "swarm"):
         with pytest.raises(UsageError, match=f"engine {name} has no option 'proxi'"):
             open_engine(name, tmp_path, state, silent, (("proxi", "x"),))
+
+
+def test_an_engine_that_is_not_installed_keeps_nobody_from_the_others(
+    state: StateDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told; who names it is refused."""
+
+    def broken(*_: object) -> FarEngine:
+        raise EngineUnavailable("its library is not installed", remedy="install it")
+
+    monkeypatch.setitem(ENGINES, "far", broken)
+    (state.apps("far") / "x").mkdir(parents=True)
+    said: list[str] = []
+
+    def tell(text: str) -> None:
+        said.append(text)
+
+    assert ["process"] == [each.name for each in keepers(state, tell)]
+    assert ["warning: apps of engine 'far' are left alone: its library is not installed"] == said
+    with pytest.raises(EngineUnavailable):
+        keepers(state, tell, "far")
+
+
+def test_without_the_client_of_docker_swarm_says_what_to_install(
+    state: StateDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    for name in [each for each in sys.modules if each.partition(".")[0] == "docker"]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in [each for each in sys.modules if "warmci.engines.swarm" in each]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "pytest_warmci.clients.docker", raising=False)
+    monkeypatch.setitem(sys.modules, "docker", None)
+
+    with pytest.raises(EngineUnavailable, match="is not installed") as caught:
+        open_engine("swarm", tmp_path, state, silent)
+
+    assert "pytest-warmci[swarm]" in caught.value.remedy

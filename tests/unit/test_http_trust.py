@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -49,10 +50,11 @@ def url(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Itera
     pair.write_bytes(b"".join(authority.issue("*.example.test")))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pair)
-    names.answer_for(DOMAIN, "127.0.0.1")
-    with serving(context) as port:
+    with pytest.MonkeyPatch.context() as patch, serving(context) as port:
+        patch.setattr(names, "_answers", {})
+        patch.setattr(socket, "getaddrinfo", socket.getaddrinfo)
+        names.answer_for(DOMAIN, "127.0.0.1")
         yield f"https://{DOMAIN}:{port}"
-    names.forget(DOMAIN)
 
 
 @contextmanager

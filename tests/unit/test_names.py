@@ -82,30 +82,15 @@ def test_everything_else_that_is_asked_is_passed_on(asked: Asked) -> None:
 def test_a_name_may_be_given_in_any_form(told: str, asked: Asked) -> None:
     names.answer_for(told, "10.0.0.6")
     socket.getaddrinfo("app.example.test", 1)
-    names.forget(told.upper())
-    socket.getaddrinfo("app.example.test", 2)
 
-    assert [("10.0.0.6", (1,), {}), ("app.example.test", (2,), {})] == asked
+    assert [("10.0.0.6", (1,), {})] == asked
 
 
-def test_the_last_answer_counts_and_a_forgotten_name_is_as_before(asked: Asked) -> None:
-    """One that nobody gave can be forgotten, too; the others stay."""
+def test_the_last_answer_counts(asked: Asked) -> None:
+    """The others stay."""
     names.answer_for("other.test", "10.0.0.7")
     names.answer_for(NAME, "10.0.0.6")
     socket.getaddrinfo(NAME, 1)
-    names.forget(NAME)
-    names.forget(NAME)
-    socket.getaddrinfo(NAME, 2)
     socket.getaddrinfo("other.test", 3)
 
-    assert ["10.0.0.6", NAME, "10.0.0.7"] == [host for host, _, _ in asked]
-
-
-def test_a_connection_is_made_to_that_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By whatever library: all of them ask the same function in the end."""
-    monkeypatch.setattr(socket, "getaddrinfo", socket.getaddrinfo)
-    monkeypatch.setattr(names, "_answers", {})
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        names.answer_for(NAME, "127.0.0.1")
-        with socket.create_connection((NAME, server.getsockname()[1]), timeout=5) as client:
-            assert client.getpeername() == server.getsockname()
+    assert [("10.0.0.6", (1,), {}), ("10.0.0.7", (3,), {})] == asked

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pytest_warmci.clients import names
 from pytest_warmci.engines.swarm.options import SwarmOptions
-from pytest_warmci.errors import UsageError
+from pytest_warmci.errors import InputError, UsageError
 
 DOMAIN = "warm-blog.example.test"
 
 
 @pytest.fixture(autouse=True)
-def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", socket.getaddrinfo)
-    yield
-    names.forget(DOMAIN)
+    monkeypatch.setattr(names, "_answers", {})
 
 
 @pytest.mark.parametrize(
@@ -70,13 +68,24 @@ def test_what_is_no_proxy(proxy: str) -> None:
 
 def test_an_override_file_must_be_there(tmp_path: Path) -> None:
     there, missing = tmp_path / "a.yml", tmp_path / "b.yml"
-    there.touch()
+    there.write_text("services: {}\n")
     SwarmOptions(overrides=(there,)).check()
 
     for each in (missing, tmp_path):
         with pytest.raises(UsageError, match="is not there") as caught:
             SwarmOptions(overrides=(there, each)).check()
         assert f"the override file {each} is not there" == caught.value.what
+
+
+def test_an_override_file_is_read_before_anything_begins(tmp_path: Path) -> None:
+    """What is wrong with it is said with its line."""
+    bad = tmp_path / "a.yml"
+    bad.write_text("services:\n  - [\n")
+
+    with pytest.raises(InputError) as caught:
+        SwarmOptions(overrides=(bad,)).check()
+
+    assert caught.value.where.startswith(f"{bad}:")
 
 
 def test_options_are_pairs(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pytest_warmci.engines.swarm import labels
 from pytest_warmci.engines.swarm.override import overriding
 from tests.unit.compose_stack import REVISION, STACK, stack
 
@@ -23,10 +24,11 @@ def made_of(compose: str, files: dict[str, str] | None = None, **env: str) -> di
 
 
 def test_services_are_marked_and_nothing_else_of_them_is_said() -> None:
-    """On the service, not on its containers: those would be restarted by each deployment."""
+    """What changes is on the service, not on its containers: those would be restarted by each
+    deployment. Whose they are is on both."""
     found = made_of("services: {app: {image: x:1}, db: {image: y:1}}")
 
-    marked = {"deploy": {"labels": MARKED}}
+    marked = {"labels": {labels.STATE: "uuid"}, "deploy": {"labels": MARKED}}
     assert {"app": marked, "db": marked} == found["services"]
 
 

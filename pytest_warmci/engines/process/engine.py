@@ -9,6 +9,7 @@ from pathlib import Path
 from pytest_warmci.clients import processes
 from pytest_warmci.clients.files import make_folder, remove_tree, sweep_garbage
 from pytest_warmci.clients.waiting import Look, WaitedTooLong, wait_until
+from pytest_warmci.engines.differences import KeyDifferences
 from pytest_warmci.engines.process import boot, keys
 from pytest_warmci.engines.process.addresses import provide_address
 from pytest_warmci.engines.process.checks import check_machine, check_paths, check_user_namespaces
@@ -56,7 +57,7 @@ class ProcessEngine:
         """Raise when process.yml does not describe what the stack says; change nothing."""
         self._provision.examine(stack)
 
-    def classify(self, differing: Sequence[str]) -> keys.KeyDifferences:
+    def classify(self, differing: Sequence[str]) -> KeyDifferences:
         """Sort differing compose keys by whether this engine honours them."""
         return keys.classify(list(differing))
 

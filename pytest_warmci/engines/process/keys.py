@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from pytest_warmci.engines.differences import KeyDifferences
 
 HONOURED: Final = (
     "command",
@@ -32,14 +33,6 @@ _honoured = re.compile(
     rf"|(?:{'|'.join(HONOURED_ABOVE)})(?:\..*)?"
     r"|volumes\.[^.]+(?:\.(?:name|external))?"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class KeyDifferences:
-    """Keys that differ between two stacks: `seen` are honoured by the engine, `unseen` are not."""
-
-    seen: tuple[str, ...]
-    unseen: tuple[str, ...]
 
 
 def classify(keys: list[str]) -> KeyDifferences:

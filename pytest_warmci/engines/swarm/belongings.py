@@ -26,18 +26,19 @@ class Belongings:
         self.docker = docker
         self.stack = stack
         self.state = state
+        self._owned: Final = labels.of_app(stack, state)
 
     def services(self) -> list[Facts]:
         """Return the app's services."""
-        return self.docker.services(labels.of_app(self.stack, self.state))
+        return self.docker.services(self._owned)
 
     def tasks(self) -> list[Facts]:
-        """Return the tasks of the stack, also of services that are gone."""
-        return self.docker.tasks(labels.of_stack(self.stack))
+        """Return the app's tasks, also of services that are gone."""
+        return self.docker.tasks(self._owned)
 
     def volumes(self) -> list[Facts]:
         """Return the app's volumes on this node."""
-        return self.docker.volumes(labels.of_app(self.stack, self.state))
+        return self.docker.volumes(self._owned)
 
     def check_ours(self) -> None:
         """See that nothing of this stack belongs to somebody else.
@@ -85,10 +86,7 @@ class Belongings:
         """List what there is of the app, by kind and name; of its volumes only if asked."""
         found = [f"service {name_of(each)}" for each in self.services()]
         found += [f"task {task['ID'][:12]}" for task in self.tasks()]
-        found += [
-            f"container {each['Id'][:12]}"
-            for each in self.docker.containers(labels.of_stack(self.stack))
-        ]
+        found += [f"container {each['Id'][:12]}" for each in self.docker.containers(self._owned)]
         for kind in _SMALL:
             found += [f"{kind} {name_of(each)}" for each in self._ours(kind)]
         if volumes:
@@ -96,9 +94,7 @@ class Belongings:
         return found
 
     def _ours(self, kind: str) -> list[Facts]:
-        found: list[Facts] = getattr(self.docker, f"{kind}s")(
-            labels.of_app(self.stack, self.state)
-        )
+        found: list[Facts] = getattr(self.docker, f"{kind}s")(self._owned)
         return found
 
     def _foreign(self) -> Iterator[str]:

@@ -62,7 +62,12 @@ class Volumes:
         for root in sorted(set(roots) - self.places().keys()):
             name = f"{stack}_{root.removeprefix(_ROOT)}"
             if docker.find_volume(name) is not None:
-                raise NotEvaluated(f"the volume {name} is not ours", where=docker.endpoint.url)
+                raise NotEvaluated(
+                    f"the volume {name} is not ours",
+                    where=docker.endpoint.url,
+                    why=f"it has not the labels {labels.NAMESPACE} and {labels.STATE} of this app",
+                    remedy=f"look at what it holds; docker volume rm {name} makes room",
+                )
             docker.create_volume(name, labels.of_app(stack, state))
         return self.places()
 

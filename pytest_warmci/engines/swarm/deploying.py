@@ -115,11 +115,17 @@ def _refused(stack: Stack, said: str) -> NotEvaluated | RecipeFailed:
             changed="services before it in the file may have been updated",
         )
     if any(words in said for words in _RECIPES_FAULT):
-        return RecipeFailed("Docker refuses the compose files", where=where, why=said)
+        return RecipeFailed(
+            "Docker refuses the compose files",
+            where=where,
+            why=said,
+            remedy="mend the compose file, or the override file that it was merged with",
+        )
     return CommandFailed(
         "docker stack deploy failed",
         where=where,
         why=said,
+        remedy="mend what Docker says, and run again",
         changed="part of the stack may have been deployed",
     )
 

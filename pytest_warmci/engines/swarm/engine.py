@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -18,9 +19,10 @@ from pytest_warmci.clients.files import (
     write_yaml,
 )
 from pytest_warmci.clients.waiting import Look, WaitedTooLong, wait_until
+from pytest_warmci.engines.differences import KeyDifferences
 from pytest_warmci.engines.secrets import mask, read_secret, secret_values
 from pytest_warmci.engines.swarm import keys
-from pytest_warmci.engines.swarm.belongings import Belongings
+from pytest_warmci.engines.swarm.belongings import Belongings, name_of
 from pytest_warmci.engines.swarm.checks import (
     check_names,
     check_swarm,
@@ -30,6 +32,7 @@ from pytest_warmci.engines.swarm.checks import (
 from pytest_warmci.engines.swarm.convergence import Convergence, Doomed, look_at
 from pytest_warmci.engines.swarm.data import Volumes
 from pytest_warmci.engines.swarm.deploying import check_variables, stack_deploy
+from pytest_warmci.engines.swarm.home import check_home, settle_in
 from pytest_warmci.engines.swarm.options import SwarmOptions
 from pytest_warmci.engines.swarm.override import overriding
 from pytest_warmci.engines.swarm.proof import proof_of
@@ -44,7 +47,8 @@ _FOLDER: Final = "stack"
 """Folder of an app with what this engine keeps of it beside its secrets and logs."""
 
 _RECORD: Final = "deploy.json"
-"""File in it: the label of the last deployment, its services, and the tasks before it."""
+"""File in it: the label of the last deployment, the tasks before it, the time services have to
+stop (seconds)."""
 
 _SETTLE_SECONDS: Final = 30.0
 """From the end of the last service to that of its network, a Swarm was seen to take six."""
@@ -54,6 +58,9 @@ _GRACE: Final = 10.0
 
 _LOOKS: Final = 2
 """How many looks in a row must find it converged: what Swarm has not begun yet looks as if done."""
+
+_RECIPE: Final = "look at the logs in the run's folder; pytest --warmci-keep leaves it running"
+_PLACE: Final = "docker service ps --no-trunc shows why; mend that, and run again"
 
 _LOG_LINES: Final = 5_000
 _SHOWN_LINES: Final = 15
@@ -98,7 +105,7 @@ class SwarmEngine:
         check_names(stack)
         check_variables(stack)
 
-    def classify(self, differing: Sequence[str]) -> keys.KeyDifferences:
+    def classify(self, differing: Sequence[str]) -> KeyDifferences:
         """Sort differing compose keys: a Swarm sees all but those that it ignores."""
         return keys.classify(differing)
 
@@ -112,16 +119,15 @@ class SwarmEngine:
         belongings = self._belongings(app)
         belongings.check_ours()
         self.prepare(stack)
+        folder = app.folder / _FOLDER
+        settle_in(folder, self._info, self._docker.endpoint.url)
         create_secrets(belongings, app.folder, stack)
         token = new_token()
-        folder = app.folder / _FOLDER
-        make_folder(folder)
         write_json(
             folder / _RECORD,
             {
                 "format": FORMAT,
                 "deploy": token,
-                "services": [f"{stack.name}_{name}" for name in stack.services],
                 "earlier": [task["ID"] for task in belongings.tasks()],
                 "grace": max(service.stop_grace for service in stack.services.values()),
             },
@@ -146,7 +152,8 @@ class SwarmEngine:
         """
         belongings = self._belongings(app)
         record = self._record(app)
-        judged = Convergence(frozenset(record["services"]), time.monotonic)
+        expected = frozenset(f"{stack.name}_{name}" for name in stack.services)
+        judged = Convergence(expected, time.monotonic)
         what = f"{stack.recipe} {stack.revision}"
 
         def look() -> Look:
@@ -168,6 +175,7 @@ class SwarmEngine:
                 f"service '{doomed.service.removeprefix(f'{stack.name}_')}' does not come up",
                 where=what,
                 why=why,
+                remedy=_PLACE if doomed.place else _RECIPE,
             ) from None
         except WaitedTooLong as late:
             raise RecipeFailed(
@@ -208,6 +216,7 @@ class SwarmEngine:
                 "the app does not go",
                 where=app.domain,
                 why=late.state,
+                remedy="look at the node that it is on, then: warmci recover",
                 changed="its services were removed",
             ) from None
 
@@ -227,7 +236,7 @@ class SwarmEngine:
             RunningService(
                 name=names[task["ServiceID"]].removeprefix(f"{belongings.stack}_"),
                 version=str(task["Spec"]["ContainerSpec"]["Image"]),
-                since=_seconds(str(task["Status"]["Timestamp"])),
+                since=datetime.fromisoformat(task["Status"]["Timestamp"]).timestamp(),
                 instance=str(task["ID"]),
             )
             for task in belongings.tasks()
@@ -305,6 +314,7 @@ class SwarmEngine:
         raise StateDamaged("nothing can be trained on a Swarm", where=app.domain)
 
     def _belongings(self, app: AppPlace) -> Belongings:
+        check_home(app.folder / _FOLDER, self._info, self._docker.endpoint.url)
         return Belongings(self._docker, stack_name(app.domain), self._state)
 
     def _volumes(self, belongings: Belongings) -> Volumes:
@@ -325,19 +335,10 @@ class SwarmEngine:
         return b"".join(self._docker.service_logs(service, lines)).decode("utf-8", "replace")
 
     def _tail(self, app: AppPlace, belongings: Belongings, name: str) -> str:
-        ids: Callable[[Facts], bool] = lambda each: each["Spec"]["Name"] == name  # noqa: E731
-        found = [str(each["ID"]) for each in belongings.services() if ids(each)]
+        ids = {name_of(each): str(each["ID"]) for each in belongings.services()}
+        if name not in ids:
+            return ""
         try:
-            text = self._log(found[0], _SHOWN_LINES) if found else ""
+            return mask(app.folder, self._log(ids[name], _SHOWN_LINES)).rstrip()
         except NotEvaluated:  # what failed is told all the same
             return ""
-        return mask(app.folder, text).rstrip()
-
-
-def _seconds(text: str) -> float:
-    """Return a time of Docker's (nanoseconds, always UTC) in seconds since the epoch."""
-    from datetime import UTC, datetime
-
-    moment = datetime.fromisoformat(text[:19]).replace(tzinfo=UTC)
-    fraction = text[19:].rstrip("Z").lstrip(".")
-    return moment.timestamp() + (float(f"0.{fraction}") if fraction.isdigit() else 0.0)

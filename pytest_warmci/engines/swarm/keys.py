@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from pytest_warmci.engines.differences import KeyDifferences
 
 IGNORED: Final = (
     "build",
@@ -35,14 +36,6 @@ and `depends_on`."""
 _ignored = re.compile(rf"version|services\.[^.]+\.(?:{'|'.join(IGNORED)})(?:\..*)?")
 
 
-@dataclass(frozen=True, slots=True)
-class KeyDifferences:
-    """Keys that differ between two stacks; a Swarm honours all there are, so none is unseen."""
-
-    seen: tuple[str, ...]
-    unseen: tuple[str, ...] = ()
-
-
 def classify(keys: Sequence[str]) -> KeyDifferences:
-    """Leave out what changes nothing on a Swarm."""
-    return KeyDifferences(tuple(key for key in keys if not _ignored.fullmatch(key)))
+    """Leave out what changes nothing on a Swarm; it honours all the rest, so none is unseen."""
+    return KeyDifferences(tuple(key for key in keys if not _ignored.fullmatch(key)), ())

@@ -50,7 +50,11 @@ class SwarmOptions:
                     remedy="override=FILE (as often as needed) and proxy=URL are there",
                 )
         if len(proxies) > 1:
-            raise UsageError("engine swarm was given two proxies", why=" and ".join(proxies))
+            raise UsageError(
+                "engine swarm was given two proxies",
+                why=" and ".join(proxies),
+                remedy="name one of them",
+            )
         return cls(tuple(overrides), proxies[0] if proxies else "")
 
     def words(self) -> tuple[str, ...]:
@@ -77,10 +81,15 @@ class SwarmOptions:
 
         Raises:
             UsageError: They do not.
+            InputError: An override file is not valid YAML.
         """
         for path in self.overrides:
             if not path.is_file():
-                raise UsageError(f"the override file {path} is not there")
+                raise UsageError(
+                    f"the override file {path} is not there",
+                    remedy="correct the engine option 'override'",
+                )
+        self.contents()
         if self.proxy and not _is_base(self.proxy):
             raise UsageError(
                 f"'{self.proxy}' is not where a proxy answers",

@@ -15,7 +15,8 @@ def overriding(
     """Return the content of the compose file that is merged last.
 
     What changes from deployment to deployment is on the service only, where it restarts nothing:
-    a task is made anew when its own spec changes.
+    a task is made anew when its own spec changes. Whose it is never changes, so that is on the
+    containers, too: they are there when their service is not.
 
     Docker merges services key by key, but of volumes, networks, secrets and configs an entry of a
     later file replaces the whole one. So those are repeated here as they are in the recipe, or in
@@ -32,7 +33,9 @@ def overriding(
     made: dict[str, Any] = {}
     if stack.rendering.version:
         made["version"] = stack.rendering.version  # Docker wants the same one in all files
-    made["services"] = {name: {"deploy": {"labels": marked}} for name in stack.services}
+    made["services"] = {
+        name: {"labels": owned, "deploy": {"labels": marked}} for name in stack.services
+    }
     own = [name for name in stack.volumes if name not in stack.shared.volumes]
     secrets = [each.name for each in stack.secrets.values() if not each.server_name]
     for section, names in (
