@@ -103,7 +103,7 @@ def engine_option(function: F) -> F:
         callback=_keep_engine,
         expose_value=False,
         shell_complete=_engines,
-        help="What deploys: process (default). Also WARMCI_ENGINE.",
+        help="What deploys: process (default) or swarm. Also WARMCI_ENGINE.",
     )(function)
 
 

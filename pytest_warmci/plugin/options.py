@@ -45,7 +45,7 @@ def add(parser: pytest.Parser) -> None:
     group.addoption(
         "--warmci-engine",
         metavar="NAME",
-        help="What deploys: process (default). Also WARMCI_ENGINE or ini warmci_engine.",
+        help="What deploys: process (default) or swarm. Also WARMCI_ENGINE or ini warmci_engine.",
     )
     group.addoption(
         "--warmci-engine-option",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -65,6 +65,15 @@ class Bench:
 
         wait_until(look, timeout=LIMIT)
         return tiny.page(url)
+
+    def restore(self, kept: Path, digest: str) -> None:
+        """Put the data of the only generation of a snapshot back, as runs do."""
+
+        def places(present: frozenset[str]) -> Mapping[str, Path]:
+            return self.engine.make_data(self.spot, present)
+
+        present = snapshots.restore(kept, "one", digest, places)
+        self.engine.drop_data(self.spot, present)
 
     @property
     def starts(self) -> int:
@@ -178,11 +187,7 @@ def test_a_snapshot_puts_the_data_back(bench: Bench, tmp_path: Path) -> None:
     bench.down()
     assert 2 == bench.starts
 
-    def places(present: frozenset[str]) -> dict[str, Path]:
-        return dict(bench.engine.make_data(bench.spot, present))
-
-    snapshots.restore(kept, "one", taken.digest, places)
-    bench.engine.drop_data(bench.spot, bench.engine.data(bench.spot).keys())
+    bench.restore(kept, taken.digest)
 
     assert 1 == bench.starts
     assert taken.digest == snapshots.measure(bench.engine.data(bench.spot)).digest
@@ -202,14 +207,7 @@ def test_a_snapshot_puts_lost_data_back(bench: Bench, tmp_path: Path) -> None:
     bench.engine.drop_data(bench.spot, ())
     assert 0 == bench.starts
 
-    present: list[str] = []
-
-    def places(roots: frozenset[str]) -> dict[str, Path]:
-        present.extend(roots)
-        return dict(bench.engine.make_data(bench.spot, roots))
-
-    snapshots.restore(kept, "one", taken.digest, places)
-    bench.engine.drop_data(bench.spot, present)
+    bench.restore(kept, taken.digest)
 
     assert taken.digest == snapshots.measure(bench.engine.data(bench.spot)).digest
     bench.up()
