@@ -68,7 +68,7 @@ def state_option(function: F) -> F:
 
 
 def engine_setting() -> Setting[str]:
-    """Return the engine of the running command, which has `engine_option`.
+    """Return the engine of the running command, which has `engine_option`; it may be `auto`.
 
     Raises:
         UsageError: There is no such engine.
@@ -95,6 +95,15 @@ def _engines(_: click.Context, __: click.Parameter, incomplete: str) -> list[str
     return [name for name in ENGINES if name.startswith(incomplete)]
 
 
+def _engines_and_auto(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    from pytest_warmci.model import AUTO_ENGINE
+
+    auto = [AUTO_ENGINE] if AUTO_ENGINE.startswith(incomplete) else []
+    return [*_engines(context, parameter, incomplete), *auto]
+
+
 def engine_option(function: F) -> F:
     """Add `--engine`, the engine to work with: `engine_setting` returns it."""
     return click.option(
@@ -102,8 +111,9 @@ def engine_option(function: F) -> F:
         metavar="NAME",
         callback=_keep_engine,
         expose_value=False,
-        shell_complete=_engines,
-        help="What deploys: process (default) or swarm. Also WARMCI_ENGINE.",
+        shell_complete=_engines_and_auto,
+        help="What deploys: process (default), swarm, or auto to have it chosen. Also"
+        " WARMCI_ENGINE.",
     )(function)
 
 

@@ -85,12 +85,13 @@ def command(
 
 def _lines(found: Preview) -> Iterator[str]:
     from pytest_warmci.runs.past import duration
-    from pytest_warmci.runs.summary import age
+    from pytest_warmci.runs.summary import age, describe_engine
 
     plan = found.plan
     asked = "" if plan.mode == plan.requested_mode else f" ({plan.requested_mode} asked)"
     why = f": {plan.fallback}" if plan.fallback else ""
-    yield f"{plan.enrolment.recipe}: {plan.mode}{asked} on {found.engine}{why}"
+    engine = describe_engine(found.engine, found.engine_reason)
+    yield f"{plan.enrolment.recipe}: {plan.mode}{asked} on {engine}{why}"
     yield f"  source     {plan.source.location}"
     yield f"  head       {plan.head}, which is {plan.head_ref}"
     yield f"  base       {plan.base or 'none'}"

@@ -55,6 +55,7 @@ def command(
     """
     from pytest_warmci.runs import seed
     from pytest_warmci.runs.location import find_recipe
+    from pytest_warmci.runs.summary import describe_engine
 
     state, engine = state_setting(), engine_setting()
     folder = find_recipe(recipe, Path.cwd(), tests)
@@ -62,8 +63,9 @@ def command(
     if there is not None:
         _report_existing(there, version, as_json=as_json)
         return
-    seeding = seed.prepare(state, engine, folder, version)
-    tell(f"seed {seeding.recipe} {seeding.revision}: a cold run, which takes minutes")
+    seeding = seed.prepare(state, engine, folder, version, tell)
+    on = describe_engine(seeding.engine.value, seeding.engine.origin)
+    tell(f"seed {seeding.recipe} {seeding.revision} on {on}: a cold run, which takes minutes")
     with stdout_on_stderr() if as_json else nullcontext():
         seeded = seed.run(seeding)
     if not as_json or seeded.reason:

@@ -45,7 +45,8 @@ def add(parser: pytest.Parser) -> None:
     group.addoption(
         "--warmci-engine",
         metavar="NAME",
-        help="What deploys: process (default) or swarm. Also WARMCI_ENGINE or ini warmci_engine.",
+        help="What deploys: process (default), swarm, or auto to have it chosen for each recipe."
+        " Also WARMCI_ENGINE or ini warmci_engine.",
     )
     group.addoption(
         "--warmci-engine-option",

@@ -38,12 +38,14 @@ class Preview:
 
     `seen` and `unseen` are the compose keys in which base and head differ, by whether the engine
     honours them. `obstacle` is why it could not be evaluated, the plan's own or the engine's.
+    `engine_reason` says who named the engine, or why it was chosen.
     `why_not` says why it could not promote, empty when it could. `last` is the last passed run of
     that mode. `waits_for` says who holds the canonical now, empty when nobody does.
     """
 
     plan: RunPlan
     engine: str
+    engine_reason: str
     seen: tuple[str, ...]
     unseen: tuple[str, ...]
     obstacle: WarmciError | None
@@ -67,6 +69,7 @@ class Preview:
             "recipe": plan.enrolment.recipe,
             "exit_status": self.exit_status,
             "engine": self.engine,
+            "engine_reason": self.engine_reason,
             "mode": plan.mode,
             "requested_mode": plan.requested_mode,
             "fallback": plan.fallback,
@@ -130,6 +133,7 @@ def look_ahead(told: Settings, folder: Path, progress: Progress) -> Preview:
     return Preview(
         plan=plan,
         engine=engine.name,
+        engine_reason=runs.engine_reason(folder),
         seen=seen,
         unseen=unseen,
         obstacle=obstacle,

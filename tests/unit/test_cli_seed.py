@@ -15,7 +15,7 @@ from pytest_warmci.cli import main
 from pytest_warmci.clients import command
 from pytest_warmci.errors import RecipeFailed
 from pytest_warmci.recipes.source import open_source
-from pytest_warmci.runs import seed
+from pytest_warmci.runs import choosing, seed
 from pytest_warmci.runs.session import SessionRuns
 from pytest_warmci.store.results import TestedVersion
 from pytest_warmci.store.state import StateDirectory, open_state
@@ -98,6 +98,18 @@ def test_no_train(world: World) -> None:
     """Only the run."""
     assert 0 == warmci("miniapp", "--no-train").exit_code
     assert [] == world.trained
+
+
+def test_auto_is_decided_once_and_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run is told `auto`, too: it finds the same."""
+    monkeypatch.setattr(choosing, "PREFERRED", ("process",))
+
+    done = warmci("miniapp", "--engine", "auto")
+
+    assert 0 == done.exit_code, done.output
+    assert "on process (auto: it answers): a cold run" in done.stderr
+    assert "auto" == world.ran[0][world.ran[0].index("--warmci-engine") + 1]
+    assert "known-good is now 1.1.0+1.1" in done.stdout
 
 
 def test_going_back(world: World) -> None:

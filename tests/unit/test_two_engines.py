@@ -250,6 +250,38 @@ def test_plan_is_of_the_engine_that_is_named(both: Both) -> None:
     assert "quick on far\n" in warmci("plan", "ghost", "--quick", "--engine", "far").stdout
 
 
+def test_plan_says_what_auto_would_choose(both: Both) -> None:
+    """And why, for people and for machines."""
+    why = "auto: there are canonicals on far and process, this is the newest"
+
+    assert (
+        f"quick on far ({why})\n" in warmci("plan", "ghost", "--quick", "--engine", "auto").stdout
+    )
+    found = parsed(warmci("plan", "ghost", "--json", "--engine", "auto").stdout)
+    assert ("far", why) == (found["engine"], found["engine_reason"])
+
+
+def test_seeding_if_missing_finds_the_known_good_where_it_is(both: Both) -> None:
+    """With `auto` on whichever engine, also while that is down."""
+    shutil.rmtree(both.process.opened.canonicals("process"))
+    both.far.trouble["check"] = lambda *_: pytest.fail("asked")
+
+    done = warmci("seed", "ghost", "--if-missing", "--engine", "auto")
+
+    assert 0 == done.exit_code, done.output
+    assert "ghost: nothing to do, known-good is 1.1.0+1.1" in done.stdout
+
+
+@pytest.mark.parametrize("verb", ["recover", "reap", "status"])
+def test_verbs_for_all_have_nothing_to_choose(both: Both, verb: str) -> None:
+    """Where no engine is named they act on all."""
+    done = warmci(verb, "--engine", "auto")
+
+    assert 2 == done.exit_code
+    assert "there is no engine 'auto'" in done.stderr
+    assert "name an engine that there is, or none" in done.stderr
+
+
 def test_plan_takes_the_variable(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WARMCI_ENGINE", "far")
 
