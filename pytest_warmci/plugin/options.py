@@ -54,7 +54,7 @@ def add(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         help="Something that the engine is told, as often as needed. Engine swarm:"
-        " override=FILE, proxy=URL. Also ini warmci_engine_options, one a line.",
+        " domain=BASE, override=FILE, proxy=URL. Also ini warmci_engine_options, one a line.",
     )
     group.addoption(
         "--warmci-head",

@@ -111,7 +111,7 @@ def _head(enrolment: Enrolment, engine_name: str, head: str, state: StateDirecto
         known_good=None,
         quarantine="",
     )
-    domain = canonical_domain(enrolment.recipe)
+    domain = canonical_domain(enrolment.recipe, engine.base_domain)
     for revision in filter(None, (plan.head, plan.base)):
         engine.examine(sample_stack(source, enrolment.recipe, revision, domain, enrolment.sso))
     if plan.obstacle is not None:

@@ -140,7 +140,7 @@ def look_ahead(told: Settings, folder: Path, progress: Progress) -> Preview:
         witnessed=witness is not None,
         why_not=_why_not(run, obstacle),
         last=times.quick if plan.mode == "quick" else times.cold,
-        waits_for=_holder(runs.state, run.recipe),
+        waits_for=_holder(runs.state, run.canonical.domain),
     )
 
 
@@ -156,11 +156,10 @@ def _engine_obstacle(plan: RunPlan, engine: Engine) -> WarmciError | None:
     """Ask the engine whether it can run what would be deployed, as preparing a run does."""
     revisions: list[Revision | None] = [plan.base, plan.head]
     recipe = plan.enrolment.recipe
+    domain = canonical_domain(recipe, engine.base_domain)
     for revision in filter(None, revisions):
         try:
-            stack = sample_stack(
-                plan.source, recipe, revision, canonical_domain(recipe), plan.enrolment.sso
-            )
+            stack = sample_stack(plan.source, recipe, revision, domain, plan.enrolment.sso)
             engine.examine(stack)
         except RecipeFailed:
             raise
@@ -179,8 +178,8 @@ def _why_not(run: Run, obstacle: WarmciError | None) -> str:
     return promote.why_not(run)
 
 
-def _holder(state: StateDirectory, recipe: str) -> str:
-    held = holder(state.lock(canonical_domain(recipe)))
+def _holder(state: StateDirectory, domain: str) -> str:
+    held = holder(state.lock(domain))
     return "" if held is None else describe(held)
 
 

@@ -76,7 +76,7 @@ class Run:
     @property
     def canonical(self) -> Place:
         """The place of the recipe's canonical."""
-        domain = canonical_domain(self.recipe)
+        domain = canonical_domain(self.recipe, self.engine.base_domain)
         return Place(self.recipe, domain, self.state.app(self.engine.name, domain))
 
     @property

@@ -17,7 +17,6 @@ from pytest_warmci.clients import command
 from pytest_warmci.clients.usage import tree_bytes
 from pytest_warmci.errors import InputError, SnapshotDamaged, StateDamaged, WarmciError
 from pytest_warmci.model import AUTO_ENGINE, DEFAULT_ENGINE, FORMAT, KnownGood, Revision
-from pytest_warmci.naming import canonical_domain
 from pytest_warmci.protocols import Progress
 from pytest_warmci.recipes.enrolment import read_enrolment
 from pytest_warmci.recipes.source import Source, open_source
@@ -130,7 +129,7 @@ def existing(state: Setting[Path], engine: Setting[str], recipe: str) -> Seeded 
     entry = Registry(directory).find(name, recipe)
     if entry is None:
         return None
-    place = _place(directory, name, recipe)
+    place = _place(directory, entry)
     if quarantine_reason(place.folder):
         return None
     try:
@@ -139,7 +138,7 @@ def existing(state: Setting[Path], engine: Setting[str], recipe: str) -> Seeded 
         return None
     if manifest.measured.digest != entry.digest:
         return None
-    return Seeded(recipe, 0, "", entry, _size(directory, name, recipe))
+    return Seeded(recipe, 0, "", entry, _size(directory, entry))
 
 
 def prepare(
@@ -209,7 +208,7 @@ def run(seeding: Seeding) -> Seeded:
     reason = _why_not(seeding, status, entry, result)
     if reason and status == 0:
         status = NOT_POSSIBLE
-    size = _size(state, engine, seeding.recipe)
+    size = 0 if entry is None else _size(state, entry)
     return Seeded(seeding.recipe, status, reason, entry, size, result)
 
 
@@ -312,12 +311,11 @@ def _verdict(result: Result) -> str:
     return words[result.verdict] + (f": {result.reason}" if result.reason else "")
 
 
-def _place(state: StateDirectory, engine: str, recipe: str) -> Place:
-    domain = canonical_domain(recipe)
-    return Place(recipe, domain, state.app(engine, domain))
+def _place(state: StateDirectory, entry: KnownGood) -> Place:
+    return Place(entry.recipe, entry.domain, state.app(entry.engine, entry.domain))
 
 
-def _size(state: StateDirectory, engine: str, recipe: str) -> int:
-    place = _place(state, engine, recipe)
-    data = keeper(engine, state, lambda _: None).data(place)
+def _size(state: StateDirectory, entry: KnownGood) -> int:
+    place = _place(state, entry)
+    data = keeper(entry.engine, state, lambda _: None).data(place)
     return sum(tree_bytes(root) for root in data.values()) + tree_bytes(place.snapshots)

@@ -19,7 +19,7 @@ from pytest_warmci.runs.lane import Lane
 from pytest_warmci.runs.live_keycloak import LiveService, keycloak_beside, open_service
 from pytest_warmci.runs.login_module import LoginModule
 from pytest_warmci.runs.place import Place
-from pytest_warmci.runs.planning import RunPlan, plan_run
+from pytest_warmci.runs.planning import RunPlan, check_base, plan_run
 from pytest_warmci.runs.realm_owner import RealmOwner
 from pytest_warmci.runs.recovering import recover_session
 from pytest_warmci.runs.run import Run
@@ -102,7 +102,7 @@ class SessionRuns:
 
         Raises:
             InputError: recipe.yml, the source or the head is not usable.
-            EngineUnavailable: This machine cannot run it.
+            EngineUnavailable: This machine cannot run it, or its canonical has another base domain.
         """
         if folder not in self._plans:
             enrolment = self.enrolment(folder)
@@ -112,15 +112,18 @@ class SessionRuns:
                 keycloak_beside(folder)
             engine = self.engine(folder)
             engine.check()
-            domain = canonical_domain(enrolment.recipe)
+            domain = canonical_domain(enrolment.recipe, engine.base_domain)
             place = Place(enrolment.recipe, domain, self.state.app(engine.name, domain))
+            known_good = self.known_good(enrolment.recipe, engine.name)
+            if known_good is not None:
+                check_base(known_good, domain)
             self._plans[folder] = plan_run(
                 enrolment,
                 open_source(enrolment.source, self.state.cache),
                 engine,
                 requested=self.settings.mode.value,
                 head_ref=self.settings.head.value,
-                known_good=self.known_good(enrolment.recipe, engine.name),
+                known_good=known_good,
                 quarantine=quarantine_reason(place.folder),
             )
         return self._plans[folder]
