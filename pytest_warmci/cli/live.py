@@ -10,6 +10,8 @@ from rich.text import Text
 
 from pytest_warmci.cli.options import (
     engine_option,
+    engine_options,
+    engine_options_option,
     engine_setting,
     json_option,
     state_option,
@@ -63,6 +65,7 @@ def status(context: click.Context, *, as_json: bool) -> None:
 @command.command("start")
 @tests_option
 @engine_option
+@engine_options_option
 @state_option
 @json_option
 def start(*, tests: str | None, as_json: bool) -> None:
@@ -72,8 +75,9 @@ def start(*, tests: str | None, as_json: bool) -> None:
     use it have left.
     """
     from pytest_warmci.clients import interrupts
+    from pytest_warmci.model import AUTO_ENGINE
     from pytest_warmci.runs import live, live_keycloak
-    from pytest_warmci.runs.choosing import choose, live_home
+    from pytest_warmci.runs.choosing import choose, live_home, own_options
     from pytest_warmci.runs.engines import open_engine
     from pytest_warmci.runs.live_status import look
     from pytest_warmci.runs.location import find_recipe
@@ -82,11 +86,12 @@ def start(*, tests: str | None, as_json: bool) -> None:
     told = engine_setting().value
     folder = find_recipe(live_keycloak.KEYCLOAK, Path.cwd(), tests)
     state = open_state(state_setting().value)
-    name = live_home(state, told)
+    name, options = live_home(state, told), engine_options()
     if name is None:
-        engine = choose(folder, state, tell).engine
+        engine = choose(folder, state, tell, options).engine
     else:
-        engine = open_engine(name, folder, state, tell)
+        options = own_options(name, options) if told == AUTO_ENGINE else options
+        engine = open_engine(name, folder, state, tell, options)
     service = live_keycloak.open_service(folder, state, engine)
     with interrupts.listening(lambda: "still starting the live-warm Keycloak"):
         live.start(service, who=_who("start it"), limit=_LIMIT, progress=tell)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from pytest_warmci.settings import Setting
+    from pytest_warmci.settings import EngineOptions, Setting
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 STATE_HELP: Final = "State directory. Also WARMCI_STATE. Default: the user's own."
 _ENGINE: Final = "warmci.engine"
+_ENGINE_OPTIONS: Final = "warmci.engine_options"
 _JSON: Final = "warmci.json"
 _STATE: Final = "warmci.state"
 
@@ -114,6 +115,33 @@ def engine_option(function: F) -> F:
         shell_complete=_engines_and_auto,
         help="What deploys: process (default), swarm, or auto to have it chosen. Also"
         " WARMCI_ENGINE.",
+    )(function)
+
+
+def engine_options() -> EngineOptions:
+    """Return what the running command, which has `engine_options_option`, tells the engine."""
+    found: EngineOptions = click.get_current_context().meta.get(_ENGINE_OPTIONS, ())
+    return found
+
+
+def _keep_engine_options(
+    context: click.Context, _: click.Parameter, value: tuple[str, ...]
+) -> None:
+    from pytest_warmci.runs.engines import read_options
+
+    context.meta[_ENGINE_OPTIONS] = read_options(value, Path.cwd(), "--engine-option")
+
+
+def engine_options_option(function: F) -> F:
+    """Add `--engine-option`, what the engine is told: `engine_options` returns it."""
+    return click.option(
+        "--engine-option",
+        metavar="NAME=VALUE",
+        multiple=True,
+        callback=_keep_engine_options,
+        expose_value=False,
+        help="Something that the engine is told, as often as needed. Engine swarm: domain=BASE,"
+        " override=FILE, proxy=URL.",
     )(function)
 
 

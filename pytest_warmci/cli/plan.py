@@ -11,6 +11,8 @@ import click
 from pytest_warmci.cli.completion import complete_recipes
 from pytest_warmci.cli.options import (
     engine_option,
+    engine_options,
+    engine_options_option,
     engine_setting,
     json_option,
     state_option,
@@ -21,6 +23,7 @@ from pytest_warmci.cli.output import console, emit, tell
 from pytest_warmci.errors import UsageError
 
 if TYPE_CHECKING:
+    from pytest_warmci.model import Mode
     from pytest_warmci.runs.preview import Preview
 
 _SHOWN = 8
@@ -42,6 +45,7 @@ _SHOWN = 8
 )
 @tests_option
 @engine_option
+@engine_options_option
 @state_option
 @json_option
 @click.pass_context
@@ -72,7 +76,8 @@ def command(
         )
     state = state_setting()
     folder = find_recipe(recipe, Path.cwd(), tests)
-    told = preview.settings(state, engine_setting(), "quick" if quick else "cold", head, source)
+    mode: Mode = "quick" if quick else "cold"
+    told = preview.settings(state, engine_setting(), mode, head, source, engine_options())
     found = preview.look_ahead(told, folder, tell)
     if as_json:
         emit(found.to_json())

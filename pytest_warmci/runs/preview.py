@@ -22,7 +22,7 @@ from pytest_warmci.runs.planning import RunPlan, differences, sample_stack
 from pytest_warmci.runs.run import Run
 from pytest_warmci.runs.session import SessionRuns
 from pytest_warmci.runs.witness import find_witness
-from pytest_warmci.settings import DEFAULT_LOCK_LIMIT, Setting, Settings
+from pytest_warmci.settings import DEFAULT_LOCK_LIMIT, EngineOptions, Setting, Settings
 from pytest_warmci.store.results import Result
 from pytest_warmci.store.state import StateDirectory
 
@@ -97,6 +97,7 @@ def settings(
     mode: Mode,
     head: str | None,
     source: str | None,
+    engine_options: EngineOptions = (),
 ) -> Settings:
     """Return the settings of the session that is looked ahead to."""
     return Settings(
@@ -110,6 +111,7 @@ def settings(
         keep=Setting(None, "default"),
         server_keys=Setting(False, "default"),
         session="",
+        engine_options=Setting(engine_options, "--engine-option" if engine_options else _DEFAULT),
     )
 
 

@@ -21,7 +21,7 @@ from pytest_warmci.protocols import Progress
 from pytest_warmci.recipes.enrolment import read_enrolment
 from pytest_warmci.recipes.source import Source, open_source
 from pytest_warmci.runs.choosing import choose, home_of, own_options
-from pytest_warmci.runs.engines import keeper
+from pytest_warmci.runs.engines import keeper, open_engine
 from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.session import SessionRuns
 from pytest_warmci.runs.status import age_seconds
@@ -160,9 +160,9 @@ def prepare(
         options: What the engine is told beside its name.
 
     Raises:
-        EngineUnavailable: `auto` finds none.
+        EngineUnavailable: `auto` finds none, or what the engine needs is not installed.
         InputError: The recipe, its source or the version is not usable, or there is no witness.
-        UsageError: The state directory cannot be used.
+        UsageError: The state directory cannot be used, or the engine has no such option.
         FetchFailed: The source could not be fetched.
     """
     enrolment = read_enrolment(folder)
@@ -180,6 +180,8 @@ def prepare(
     if engine.value == AUTO_ENGINE:
         found = choose(folder, directory, progress, options)
         chosen = Setting(found.engine.name, found.reason)
+    elif options:
+        open_engine(engine.value, folder, directory, progress, options)  # refuses what it has not
     return Seeding(
         state,
         chosen,

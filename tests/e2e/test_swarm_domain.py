@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -10,19 +11,19 @@ import pytest
 from pytest_warmci.clients import command
 from pytest_warmci.store.journal import Journal
 from tests.e2e.swarm_workshop import SwarmWorkshop
-from tests.e2e.workshop import RADICALE, clean_environment
+from tests.e2e.workshop import LIMIT, RADICALE, clean_environment
 from tests.swarm import catalog
 from tests.swarm.front import BASE, OWN_BASE, Front
 
 DOMAIN = f"warm-radicale.{OWN_BASE}"
 
 
-def recover(workshop: SwarmWorkshop) -> str:
-    """Recover everything as a timer does, who is told of no base domain."""
+def warmci(workshop: SwarmWorkshop, *words: str) -> str:
+    """Run a command there, which is told of no base domain but in these words."""
     code = "from pytest_warmci.cli import main; main()"
     done = command.run(
-        [sys.executable, "-c", code, "recover", f"--state={workshop.root}"],
-        timeout=120,
+        [sys.executable, "-c", code, *words, f"--state={workshop.root}"],
+        timeout=LIMIT,
         env={**clean_environment(), **workshop.front.environment},
     )
     return done.text
@@ -37,23 +38,21 @@ def test_apps_at_a_base_domain_of_ones_own(proxied_swarm: Front, tmp_path: Path)
     state = tmp_path / "state"
     workshop = SwarmWorkshop(proxied_swarm, state, RADICALE, "app", engine="auto", base=OWN_BASE)
 
-    seeded = workshop.pytest("--warmci-head", "published")
+    told = (word.replace("--warmci-", "--") for word in workshop.words())
+    seeded = json.loads(warmci(workshop, "seed", str(RADICALE), *told, "--json"))["result"]
     entry = workshop.entry_bytes()
     quick = workshop.pytest("--quick")
     workshop.base = BASE
     other = workshop.pytest("--quick")
     workshop.base = OWN_BASE
     Journal(workshop.place.folder).begin("quick", run="dead00", session="s")
-    said = recover(workshop)
+    said = warmci(workshop, "recover")
 
-    assert (0, True) == (seeded.status, seeded.result["promoted"])
-    assert ("swarm", "auto: it answers") == (
-        seeded.result["engine"],
-        seeded.result["engine_reason"],
-    )
-    assert f"domain={OWN_BASE}" in seeded.result["engine_options"]
+    assert seeded["promoted"]
+    assert ("swarm", "auto: it answers") == (seeded["engine"], seeded["engine_reason"])
+    assert f"domain={OWN_BASE}" in seeded["engine_options"]
     assert (DOMAIN, f"https://{DOMAIN}") == (workshop.known_good.domain, workshop.known_good.url)
-    assert all(each["domain"].endswith(f".{OWN_BASE}") for each in seeded.result["held"])
+    assert all(each["domain"].endswith(f".{OWN_BASE}") for each in seeded["held"])
 
     assert (0, "quick") == (quick.status, quick.result["mode"])
     assert "auto: the canonical is there" == quick.result["engine_reason"]

@@ -261,6 +261,42 @@ def test_plan_says_what_auto_would_choose(both: Both) -> None:
     assert ("far", why) == (found["engine"], found["engine_reason"])
 
 
+@pytest.mark.parametrize(
+    "words", [("plan", "ghost"), ("seed", "ghost"), ("live", "start")], ids=" ".join
+)
+def test_an_option_that_the_engine_has_not_is_refused(
+    both: Both, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """Before anything is done."""
+    monkeypatch.undo()
+    monkeypatch.setenv("WARMCI_STATE", str(both.process.state))
+    tests = str(
+        Path(__file__).parents[2] / "recipe_tests"
+        if words[0] == "live"
+        else both.process.recipe.parent
+    )
+
+    done = warmci(*words, "--tests", tests, "--engine-option", "proxi=x")
+
+    assert 2 == done.exit_code
+    assert "engine process has no option 'proxi'" in done.stderr
+
+
+def test_plan_tells_the_engine(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the run would be told."""
+    told = []
+
+    def far(*arguments: Any) -> Any:
+        told.append(arguments[-1])
+        return both.far.engine()
+
+    monkeypatch.setitem(ENGINES, "far", far)
+    done = warmci("plan", "ghost", "--engine", "far", "--engine-option", "a=b")
+
+    assert 0 == done.exit_code, done.output
+    assert [(("a", "b"),)] == told
+
+
 def test_seeding_if_missing_finds_the_known_good_where_it_is(both: Both) -> None:
     """With `auto` on whichever engine, also while that is down."""
     shutil.rmtree(both.process.opened.canonicals("process"))
