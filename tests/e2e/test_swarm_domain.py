@@ -18,15 +18,36 @@ from tests.swarm.front import BASE, OWN_BASE, Front
 DOMAIN = f"warm-radicale.{OWN_BASE}"
 
 
-def warmci(workshop: SwarmWorkshop, *words: str) -> str:
+def warmci(workshop: SwarmWorkshop, *words: str, status: int = 0) -> str:
     """Run a command there, which is told of no base domain but in these words."""
     code = "from pytest_warmci.cli import main; main()"
     done = command.run(
         [sys.executable, "-c", code, *words, f"--state={workshop.root}"],
         timeout=LIMIT,
         env={**clean_environment(), **workshop.front.environment},
+        check=False,
     )
+    assert status == done.code, done.stderr.decode()
     return done.text
+
+
+@pytest.mark.core
+@pytest.mark.cost(8)
+def test_the_doctor_finds_nothing_missing(proxied_swarm: Front, tmp_path: Path) -> None:
+    """Of the Swarm that its recipes run on, but that the proxy's own needs its certificate."""
+    workshop = SwarmWorkshop(proxied_swarm, tmp_path / "state", RADICALE, "app", base=OWN_BASE)
+    told = [word.replace("--warmci-", "--") for word in workshop.words()]
+
+    found = json.loads(warmci(workshop, "doctor", str(RADICALE), *told, "--json"))
+    recipe = str(RADICALE.with_name("traefik"))
+    other = json.loads(warmci(workshop, "doctor", recipe, *told, "--json", status=75))
+
+    assert [] == found["missing"]
+    checks = {each["name"]: each for each in found["checks"]}
+    assert "(DOCKER_HOST)" in checks["docker endpoint"]["found"]
+    assert f"warmci-doctor.{OWN_BASE}/: HTTP 404" in checks["proxy"]["found"]
+    assert {"docker engine", "swarm", "volumes", "network proxy"} < checks.keys()
+    assert ["traefik: published secrets", "traefik: HEAD secrets"] == other["missing"]
 
 
 @pytest.mark.cost(180)
