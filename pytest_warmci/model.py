@@ -13,6 +13,9 @@ FORMAT: Final = 1
 DEFAULT_ENGINE: Final = "process"
 """The engine to test on where nobody says another one."""
 
+AUTO_ENGINE: Final = "auto"
+"""What is named instead of an engine to have one chosen for each recipe."""
+
 RUN_ENV: Final = "run.env"
 """File of an app with the variables that it has for one run only; they win over its `.env`."""
 

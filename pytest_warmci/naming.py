@@ -14,7 +14,13 @@ _REALM: Final = re.compile(
 )
 
 BASE_DOMAIN: Final = "warmci.localhost"
-"""Base of all domains of the process engine, where a domain is a name only."""
+"""Base of all domains where nobody says another one. On the process engine a domain is a name only."""
+
+_SHORT: Final = 4
+"""Letters of a recipe's name in the domain of a throw-away app."""
+
+_WARM, _LIVE = "warm", "live"
+"""How the domains of apps begin that are nobody's leftovers."""
 
 
 def is_recipe_name(text: str) -> bool:
@@ -34,23 +40,30 @@ def new_token() -> str:
 
 def cold_domain(recipe: str, run_id: str, base: str = BASE_DOMAIN) -> str:
     """Return the domain of a throw-away app, e.g. `keyc-1a2b3c.warmci.localhost`."""
-    return f"{recipe[:4].rstrip('-')}-{run_id}.{base}"
+    short = recipe[:_SHORT].rstrip("-")
+    if short in (_WARM, _LIVE):  # as it would stand, nobody would ever remove it
+        short = short[:-1]
+    return f"{short}-{run_id}.{base}"
 
 
 def canonical_domain(recipe: str, base: str = BASE_DOMAIN) -> str:
     """Return the stable domain of a recipe's canonical."""
-    return f"warm-{recipe}.{base}"
+    return f"{_WARM}-{recipe}.{base}"
 
 
-def canonical_recipe(domain: str, base: str = BASE_DOMAIN) -> str | None:
-    """Return the recipe whose canonical has that domain, None when it is no canonical's."""
-    recipe = domain.removeprefix("warm-").removesuffix(f".{base}")
-    return recipe if domain == canonical_domain(recipe, base) else None
+def canonical_recipe(domain: str) -> str | None:
+    """Return the recipe whose canonical has that domain, None when it is no canonical's.
+
+    The base does not matter: an app is what it is, whatever base the next session is told.
+    """
+    label, dot, _ = domain.partition(".")
+    recipe = label.removeprefix(f"{_WARM}-")
+    return recipe if dot and recipe != label and is_recipe_name(recipe) else None
 
 
 def live_domain(recipe: str, base: str = BASE_DOMAIN) -> str:
     """Return the domain of a live-warm service."""
-    return f"live-{recipe}.{base}"
+    return f"{_LIVE}-{recipe}.{base}"
 
 
 def realm_name(recipe: str, run_id: str, suffix: str = "") -> str:

@@ -41,6 +41,11 @@ class Engine(Protocol):
     name: str
 
     @property
+    def base_domain(self) -> str:
+        """What the domains of the apps end in that it deploys from now on."""
+        ...
+
+    @property
     def told(self) -> Sequence[str]:
         """What it was told beside its name, in words; a file with the digest of its content."""
         ...

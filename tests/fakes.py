@@ -23,6 +23,7 @@ from pytest_warmci.engines.differences import KeyDifferences
 from pytest_warmci.engines.process import keys
 from pytest_warmci.errors import EngineUnavailable, InputError, NotEvaluated, RecipeFailed
 from pytest_warmci.model import RunningService, Stack
+from pytest_warmci.naming import BASE_DOMAIN
 from pytest_warmci.protocols import AppPlace
 from pytest_warmci.runs import deploying
 from pytest_warmci.store import treecopy
@@ -78,6 +79,7 @@ class FakeEngine:
     """
 
     name = "process"
+    base_domain = BASE_DOMAIN
     told: Sequence[str] = ()
 
     servers: ClassVar[dict[Path, Any]] = {}

@@ -12,6 +12,8 @@ from rich.text import Text
 from pytest_warmci.cli.completion import complete_recipes
 from pytest_warmci.cli.options import (
     engine_option,
+    engine_options,
+    engine_options_option,
     engine_setting,
     json_option,
     state_option,
@@ -24,7 +26,7 @@ from pytest_warmci.model import FORMAT
 
 if TYPE_CHECKING:
     from pytest_warmci.runs.doctor import Check
-    from pytest_warmci.settings import Setting
+    from pytest_warmci.settings import EngineOptions, Setting
 
 _COLOURS: Final = {"ok": "green", "warn": "yellow", "missing": "bold red"}
 _WIDTH: Final = 26
@@ -34,6 +36,7 @@ _WIDTH: Final = 26
 @click.argument("recipe", required=False, shell_complete=complete_recipes)
 @tests_option
 @engine_option
+@engine_options_option
 @state_option
 @json_option
 @click.pass_context
@@ -47,11 +50,12 @@ def command(
     """Say what is missing here, and the command that mends it.
 
     Looks at this machine, at the state directory, and at RECIPE (a name or a folder) or all
-    recipes in recipe_tests. Ends with 75 when something is missing. Uses no network.
+    recipes in recipe_tests. Ends with 75 when something is missing. Fetches nothing.
     """
     out = console()
     found = []
-    for check in _checks(state_setting(), engine_setting().value, recipe, tests):
+    engine = engine_setting().value
+    for check in _checks(state_setting(), engine, engine_options(), recipe, tests):
         found.append(check)
         if as_json:
             continue
@@ -69,13 +73,18 @@ def command(
 
 
 def _checks(
-    state: Setting[Path], engine: str, recipe: str | None, tests: str | None
+    state: Setting[Path],
+    engine: str,
+    options: EngineOptions,
+    recipe: str | None,
+    tests: str | None,
 ) -> Iterator[Check]:
     from pytest_warmci.runs.doctor import Check, check_place
-    from pytest_warmci.runs.doctor_recipes import check_recipe
+    from pytest_warmci.runs.doctor_recipes import check_chosen
     from pytest_warmci.runs.location import TESTS, enrolled_names, find_recipe
+    from pytest_warmci.store.state import StateDirectory
 
-    yield from check_place(state, engine)
+    yield from check_place(state, engine, options)
     base = Path.cwd()
     names = [recipe] if recipe is not None else enrolled_names(base / (tests or TESTS))
     for name in names:
@@ -84,4 +93,5 @@ def _checks(
         except WarmciError as error:
             yield Check(f"{name}: folder", "missing", error.summary, error.remedy)
         else:
-            yield from check_recipe(folder, engine)
+            there = StateDirectory(state.value.resolve(), uuid="")  # it need not be there
+            yield from check_chosen(folder, there, engine, options)

@@ -10,6 +10,8 @@ from rich.text import Text
 
 from pytest_warmci.cli.options import (
     engine_option,
+    engine_options,
+    engine_options_option,
     engine_setting,
     json_option,
     state_option,
@@ -46,12 +48,16 @@ def status(context: click.Context, *, as_json: bool) -> None:
 
     Starts nothing. Ends with 75 when it does not work, though nobody has stopped it.
     """
+    from pytest_warmci.runs.choosing import live_home
     from pytest_warmci.runs.engines import keeper
     from pytest_warmci.runs.live_status import LiveStatus, look
     from pytest_warmci.store.state import peek_state
 
     engine, state = engine_setting().value, peek_state(state_setting().value)
-    found = LiveStatus("stopped") if state is None else look(state, keeper(engine, state, tell))
+    name = None if state is None else live_home(state, engine)
+    found = LiveStatus("stopped")
+    if state is not None and name is not None:
+        found = look(state, keeper(name, state, tell))
     _show(found, as_json=as_json)
     context.exit(EXIT_NOT_POSSIBLE if found.condition == "broken" else 0)
 
@@ -59,6 +65,7 @@ def status(context: click.Context, *, as_json: bool) -> None:
 @command.command("start")
 @tests_option
 @engine_option
+@engine_options_option
 @state_option
 @json_option
 def start(*, tests: str | None, as_json: bool) -> None:
@@ -68,16 +75,23 @@ def start(*, tests: str | None, as_json: bool) -> None:
     use it have left.
     """
     from pytest_warmci.clients import interrupts
+    from pytest_warmci.model import AUTO_ENGINE
     from pytest_warmci.runs import live, live_keycloak
+    from pytest_warmci.runs.choosing import choose, live_home, own_options
     from pytest_warmci.runs.engines import open_engine
     from pytest_warmci.runs.live_status import look
     from pytest_warmci.runs.location import find_recipe
     from pytest_warmci.store.state import open_state
 
-    name = engine_setting().value
+    told = engine_setting().value
     folder = find_recipe(live_keycloak.KEYCLOAK, Path.cwd(), tests)
     state = open_state(state_setting().value)
-    engine = open_engine(name, folder, state, tell)
+    name, options = live_home(state, told), engine_options()
+    if name is None:
+        engine = choose(folder, state, tell, options).engine
+    else:
+        options = own_options(name, options) if told == AUTO_ENGINE else options
+        engine = open_engine(name, folder, state, tell, options)
     service = live_keycloak.open_service(folder, state, engine)
     with interrupts.listening(lambda: "still starting the live-warm Keycloak"):
         live.start(service, who=_who("start it"), limit=_LIMIT, progress=tell)
@@ -92,13 +106,15 @@ def stop(*, as_json: bool) -> None:
     """Stop it, after those who use it have left. Its data stay."""
     from pytest_warmci.clients import interrupts
     from pytest_warmci.runs import live, live_keycloak
+    from pytest_warmci.runs.choosing import live_home
     from pytest_warmci.runs.engines import keeper
     from pytest_warmci.store.state import peek_state
 
     engine, state = engine_setting().value, peek_state(state_setting().value)
+    name = None if state is None else live_home(state, engine)
     stopped = False
-    if state is not None:
-        place = live_keycloak.LivePlace(state, keeper(engine, state, tell))
+    if state is not None and name is not None:
+        place = live_keycloak.LivePlace(state, keeper(name, state, tell))
         with interrupts.listening(lambda: "still stopping the live-warm Keycloak"):
             stopped = live.stop(place, who=_who("stop it"), limit=_LIMIT, progress=tell)
     if as_json:

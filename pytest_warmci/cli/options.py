@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from pytest_warmci.settings import Setting
+    from pytest_warmci.settings import EngineOptions, Setting
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 STATE_HELP: Final = "State directory. Also WARMCI_STATE. Default: the user's own."
 _ENGINE: Final = "warmci.engine"
+_ENGINE_OPTIONS: Final = "warmci.engine_options"
 _JSON: Final = "warmci.json"
 _STATE: Final = "warmci.state"
 
@@ -68,7 +69,7 @@ def state_option(function: F) -> F:
 
 
 def engine_setting() -> Setting[str]:
-    """Return the engine of the running command, which has `engine_option`.
+    """Return the engine of the running command, which has `engine_option`; it may be `auto`.
 
     Raises:
         UsageError: There is no such engine.
@@ -95,6 +96,15 @@ def _engines(_: click.Context, __: click.Parameter, incomplete: str) -> list[str
     return [name for name in ENGINES if name.startswith(incomplete)]
 
 
+def _engines_and_auto(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    from pytest_warmci.model import AUTO_ENGINE
+
+    auto = [AUTO_ENGINE] if AUTO_ENGINE.startswith(incomplete) else []
+    return [*_engines(context, parameter, incomplete), *auto]
+
+
 def engine_option(function: F) -> F:
     """Add `--engine`, the engine to work with: `engine_setting` returns it."""
     return click.option(
@@ -102,8 +112,36 @@ def engine_option(function: F) -> F:
         metavar="NAME",
         callback=_keep_engine,
         expose_value=False,
-        shell_complete=_engines,
-        help="What deploys: process (default) or swarm. Also WARMCI_ENGINE.",
+        shell_complete=_engines_and_auto,
+        help="What deploys: process (default), swarm, or auto to have it chosen. Also"
+        " WARMCI_ENGINE.",
+    )(function)
+
+
+def engine_options() -> EngineOptions:
+    """Return what the running command, which has `engine_options_option`, tells the engine."""
+    found: EngineOptions = click.get_current_context().meta.get(_ENGINE_OPTIONS, ())
+    return found
+
+
+def _keep_engine_options(
+    context: click.Context, _: click.Parameter, value: tuple[str, ...]
+) -> None:
+    from pytest_warmci.runs.engines import read_options
+
+    context.meta[_ENGINE_OPTIONS] = read_options(value, Path.cwd(), "--engine-option")
+
+
+def engine_options_option(function: F) -> F:
+    """Add `--engine-option`, what the engine is told: `engine_options` returns it."""
+    return click.option(
+        "--engine-option",
+        metavar="NAME=VALUE",
+        multiple=True,
+        callback=_keep_engine_options,
+        expose_value=False,
+        help="Something that the engine is told, as often as needed. Engine swarm: domain=BASE,"
+        " override=FILE, proxy=URL.",
     )(function)
 
 

@@ -11,6 +11,8 @@ import click
 from pytest_warmci.cli.completion import complete_recipes
 from pytest_warmci.cli.options import (
     engine_option,
+    engine_options,
+    engine_options_option,
     engine_setting,
     json_option,
     state_option,
@@ -21,6 +23,7 @@ from pytest_warmci.cli.output import console, emit, tell
 from pytest_warmci.errors import UsageError
 
 if TYPE_CHECKING:
+    from pytest_warmci.model import Mode
     from pytest_warmci.runs.preview import Preview
 
 _SHOWN = 8
@@ -42,6 +45,7 @@ _SHOWN = 8
 )
 @tests_option
 @engine_option
+@engine_options_option
 @state_option
 @json_option
 @click.pass_context
@@ -72,7 +76,8 @@ def command(
         )
     state = state_setting()
     folder = find_recipe(recipe, Path.cwd(), tests)
-    told = preview.settings(state, engine_setting(), "quick" if quick else "cold", head, source)
+    mode: Mode = "quick" if quick else "cold"
+    told = preview.settings(state, engine_setting(), mode, head, source, engine_options())
     found = preview.look_ahead(told, folder, tell)
     if as_json:
         emit(found.to_json())
@@ -85,12 +90,13 @@ def command(
 
 def _lines(found: Preview) -> Iterator[str]:
     from pytest_warmci.runs.past import duration
-    from pytest_warmci.runs.summary import age
+    from pytest_warmci.runs.summary import age, describe_engine
 
     plan = found.plan
     asked = "" if plan.mode == plan.requested_mode else f" ({plan.requested_mode} asked)"
     why = f": {plan.fallback}" if plan.fallback else ""
-    yield f"{plan.enrolment.recipe}: {plan.mode}{asked} on {found.engine}{why}"
+    engine = describe_engine(found.engine, found.engine_reason)
+    yield f"{plan.enrolment.recipe}: {plan.mode}{asked} on {engine}{why}"
     yield f"  source     {plan.source.location}"
     yield f"  head       {plan.head}, which is {plan.head_ref}"
     yield f"  base       {plan.base or 'none'}"

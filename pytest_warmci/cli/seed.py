@@ -11,6 +11,8 @@ import click
 from pytest_warmci.cli.completion import complete_recipes
 from pytest_warmci.cli.options import (
     engine_option,
+    engine_options,
+    engine_options_option,
     engine_setting,
     json_option,
     state_option,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 @click.option("--no-train", is_flag=True, help="Do not prepare the canonical to boot faster.")
 @tests_option
 @engine_option
+@engine_options_option
 @state_option
 @json_option
 @click.pass_context
@@ -55,6 +58,7 @@ def command(
     """
     from pytest_warmci.runs import seed
     from pytest_warmci.runs.location import find_recipe
+    from pytest_warmci.runs.summary import describe_engine
 
     state, engine = state_setting(), engine_setting()
     folder = find_recipe(recipe, Path.cwd(), tests)
@@ -62,8 +66,9 @@ def command(
     if there is not None:
         _report_existing(there, version, as_json=as_json)
         return
-    seeding = seed.prepare(state, engine, folder, version)
-    tell(f"seed {seeding.recipe} {seeding.revision}: a cold run, which takes minutes")
+    seeding = seed.prepare(state, engine, folder, version, tell, engine_options())
+    on = describe_engine(seeding.engine.value, seeding.engine.origin)
+    tell(f"seed {seeding.recipe} {seeding.revision} on {on}: a cold run, which takes minutes")
     with stdout_on_stderr() if as_json else nullcontext():
         seeded = seed.run(seeding)
     if not as_json or seeded.reason:

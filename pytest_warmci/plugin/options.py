@@ -45,7 +45,8 @@ def add(parser: pytest.Parser) -> None:
     group.addoption(
         "--warmci-engine",
         metavar="NAME",
-        help="What deploys: process (default) or swarm. Also WARMCI_ENGINE or ini warmci_engine.",
+        help="What deploys: process (default), swarm, or auto to have it chosen for each recipe."
+        " Also WARMCI_ENGINE or ini warmci_engine.",
     )
     group.addoption(
         "--warmci-engine-option",
@@ -53,7 +54,7 @@ def add(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         help="Something that the engine is told, as often as needed. Engine swarm:"
-        " override=FILE, proxy=URL. Also ini warmci_engine_options, one a line.",
+        " domain=BASE, override=FILE, proxy=URL. Also ini warmci_engine_options, one a line.",
     )
     group.addoption(
         "--warmci-head",

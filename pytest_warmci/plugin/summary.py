@@ -15,6 +15,7 @@ from pytest_warmci.clients import interrupts
 from pytest_warmci.clients.files import make_folder, write_json
 from pytest_warmci.clients.machine import utc_now
 from pytest_warmci.errors import StateDamaged, WarmciError
+from pytest_warmci.model import AUTO_ENGINE
 from pytest_warmci.plugin import reports
 from pytest_warmci.plugin.collect import key_of
 from pytest_warmci.plugin.reports import NOT_EVALUATED, labels
@@ -63,6 +64,9 @@ class Summary:
         lines = []
         for plan in self._runs.plans:
             engine = self._runs.engine(plan.enrolment.folder)
+            if self._runs.settings.engine.value == AUTO_ENGINE:
+                why = self._runs.engine_reason(plan.enrolment.folder)
+                lines.append(f"warmci: {plan.enrolment.recipe}: engine {engine.name} ({why})")
             entry = self._runs.known_good(plan.enrolment.recipe, engine.name)
             lines.append(f"warmci: {plan.enrolment.recipe}: {describe_known_good(entry)}")
             if plan.fallback:

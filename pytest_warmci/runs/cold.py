@@ -28,7 +28,7 @@ class ColdTrack:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        domain = cold_domain(run.recipe, run.id)
+        domain = cold_domain(run.recipe, run.id, run.engine.base_domain)
         self._place = Place(run.recipe, domain, run.state.app(run.engine.name, domain))
         self._held = ExitStack()
         self._made = False

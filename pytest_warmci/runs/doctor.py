@@ -16,7 +16,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -28,9 +28,9 @@ from pytest_warmci.clients.locks import Holder, hold
 from pytest_warmci.clients.memory import memory
 from pytest_warmci.engines.process.checks import check_machine, check_user_namespaces
 from pytest_warmci.errors import EngineUnavailable, LockBusy, WarmciError
-from pytest_warmci.model import DEFAULT_ENGINE
+from pytest_warmci.model import AUTO_ENGINE, DEFAULT_ENGINE
 from pytest_warmci.runs.engines import keeper
-from pytest_warmci.settings import Setting
+from pytest_warmci.settings import EngineOptions, Setting
 from pytest_warmci.store import mounts
 from pytest_warmci.store.state import StateDirectory, peek_state
 
@@ -85,10 +85,18 @@ def made(name: str, probe: Probe) -> Check:
         return Check(name, "missing", f"{type(error).__name__}: {error}")
 
 
-def check_place(state: Setting[Path], engine: str = DEFAULT_ENGINE) -> Iterator[Check]:
+def check_place(
+    state: Setting[Path], engine: str = DEFAULT_ENGINE, options: EngineOptions = ()
+) -> Iterator[Check]:
     """Look at this machine and at the state directory, one check after the other.
 
-    What only the process engine needs is not looked at for another one, which checks itself.
+    What only one engine needs is looked at for that one, with `auto` for each. Then it is enough
+    that nothing is missing for one of them; what another one lacks is a warning.
+
+    Args:
+        state: The state directory.
+        engine: The engine, or `auto`.
+        options: What it is told beside its name.
     """
     root = state.value.resolve()
     probes: Iterable[tuple[str, Probe]] = (
@@ -105,11 +113,38 @@ def check_place(state: Setting[Path], engine: str = DEFAULT_ENGINE) -> Iterator[
         ("memory", _memory),
         ("ports", _ports),
     )
-    for name, probe in probes:
-        if engine == DEFAULT_ENGINE or name not in _PROCESS_ONLY:
-            yield made(name, probe)
-    if engine != DEFAULT_ENGINE:
+    yield from (made(name, probe) for name, probe in probes if name not in _PROCESS_ONLY)
+    process = (made(name, probe) for name, probe in probes if name in _PROCESS_ONLY)
+    if engine == DEFAULT_ENGINE:
+        yield from process
+    elif engine == AUTO_ENGINE:
+        yield from _either(list(process), list(_swarm(options)))
+    elif engine == "swarm":
+        yield from _swarm(options)
+    else:
         yield made(f"engine {engine}", partial(_engine, engine, root))
+
+
+def _swarm(options: EngineOptions) -> Iterator[Check]:
+    from pytest_warmci.runs.doctor_swarm import check_swarm_place  # it builds on this module
+
+    return check_swarm_place(options)
+
+
+def _either(process: list[Check], swarm: list[Check]) -> Iterator[Check]:
+    """Return the checks of two engines of which one is enough, and what follows from them."""
+    lacks = {
+        name: [check.name for check in checks if check.outcome == "missing"]
+        for name, checks in (("swarm", swarm), ("process", process))
+    }
+    usable = [name for name, missing in lacks.items() if not missing]
+    for check in (*process, *swarm):
+        yield replace(check, outcome="warn") if check.outcome == "missing" and usable else check
+    name = f"engine {AUTO_ENGINE}"
+    if usable:
+        yield Check(name, "ok", f"{' and '.join(usable)} can be used here")
+    else:
+        yield Check(name, "missing", "no engine can be used here", "do one of the above")
 
 
 def install_command(package: str) -> str:

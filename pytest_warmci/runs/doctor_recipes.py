@@ -4,27 +4,61 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from pytest_warmci.engines.process.config import read_config
-from pytest_warmci.model import DEFAULT_ENGINE, Enrolment
+from pytest_warmci.model import AUTO_ENGINE, DEFAULT_ENGINE, Enrolment, Stack
 from pytest_warmci.naming import canonical_domain
+from pytest_warmci.protocols import Engine
 from pytest_warmci.recipes.enrolment import is_url, read_enrolment
-from pytest_warmci.recipes.source import open_source
+from pytest_warmci.recipes.source import Source, open_source
+from pytest_warmci.runs.choosing import Chosen, choose, own_options
 from pytest_warmci.runs.doctor import Check, made
+from pytest_warmci.runs.doctor_swarm import check_stacks
 from pytest_warmci.runs.engines import open_engine
 from pytest_warmci.runs.enrol_files import STILL_TEMPLATE
 from pytest_warmci.runs.live_keycloak import keycloak_beside
 from pytest_warmci.runs.login_module import LoginModule
 from pytest_warmci.runs.planning import plan_run, sample_stack
+from pytest_warmci.runs.summary import describe_engine
 from pytest_warmci.runs.witness import find_witness
+from pytest_warmci.settings import EngineOptions
 from pytest_warmci.store.state import StateDirectory
 
 
-def check_recipe(folder: Path, engine: str = DEFAULT_ENGINE) -> Iterator[Check]:
+def check_chosen(
+    folder: Path, state: StateDirectory, engine: str, options: EngineOptions
+) -> Iterator[Check]:
+    """Look at a recipe on the engine that is named, or that `auto` chooses for it.
+
+    Args:
+        folder: The recipe's folder.
+        state: The state directory, in which nothing is made.
+        engine: The engine, or `auto`.
+        options: What it is told beside its name.
+    """
+    if engine != AUTO_ENGINE:
+        yield from check_recipe(folder, engine, options)
+        return
+    name = f"{folder.name}: engine"
+    chosen: list[Chosen] = []
+
+    def look() -> Check:
+        chosen.append(choose(folder, state, lambda _: None, options))
+        return Check(name, "ok", describe_engine(chosen[0].engine.name, chosen[0].reason))
+
+    yield made(name, look)
+    for each in chosen:
+        own = own_options(each.engine.name, options)
+        yield from check_recipe(folder, each.engine.name, own)
+
+
+def check_recipe(
+    folder: Path, engine: str = DEFAULT_ENGINE, options: EngineOptions = ()
+) -> Iterator[Check]:
     """Look at a recipe: its files, its source, and whether the engine can run its versions."""
     name = folder.name
     enrolled = made(f"{name}: recipe.yml", partial(_enrolment, folder))
@@ -50,8 +84,14 @@ def check_recipe(folder: Path, engine: str = DEFAULT_ENGINE) -> Iterator[Check]:
         yield opened
         if not runnable or opened.outcome == "missing":
             return  # for a reason that has been said
+        source = open_source(enrolment.source, state.cache)
         for head in ("HEAD",) if opened.outcome == "warn" else ("published", "HEAD"):
-            yield made(f"{name}: {head}", partial(_head, enrolment, engine, head, state))
+            stacks: list[Stack] = []
+            opener = partial(open_engine, engine, folder, state, lambda _: None, options)
+            yield made(f"{name}: {head}", partial(_head, enrolment, opener, source, head, stacks))
+            if engine == "swarm" and stacks:
+                given = frozenset(enrolment.sso.secrets) if enrolment.sso else frozenset()
+                yield from check_stacks(f"{name}: {head}", stacks, given)
 
 
 def _enrolment(folder: Path) -> Check:
@@ -97,11 +137,19 @@ def _source(enrolment: Enrolment, cache: Path) -> Check:
     return Check(name, "ok", f"{enrolment.source}: {text}")
 
 
-def _head(enrolment: Enrolment, engine_name: str, head: str, state: StateDirectory) -> Check:
-    """Plan a cold run of a head, and ask the engine whether it can run what that deploys."""
+def _head(
+    enrolment: Enrolment,
+    open_it: Callable[[], Engine],
+    source: Source,
+    head: str,
+    stacks: list[Stack],
+) -> Check:
+    """Plan a cold run of a head, and ask the engine whether it can run what that deploys.
+
+    What that is, is added to `stacks`.
+    """
     name = f"{enrolment.recipe}: {head}"
-    source = open_source(enrolment.source, state.cache)
-    engine = open_engine(engine_name, enrolment.folder, state, lambda _: None)
+    engine = open_it()
     plan = plan_run(
         enrolment,
         source,
@@ -111,9 +159,10 @@ def _head(enrolment: Enrolment, engine_name: str, head: str, state: StateDirecto
         known_good=None,
         quarantine="",
     )
-    domain = canonical_domain(enrolment.recipe)
+    domain = canonical_domain(enrolment.recipe, engine.base_domain)
     for revision in filter(None, (plan.head, plan.base)):
-        engine.examine(sample_stack(source, enrolment.recipe, revision, domain, enrolment.sso))
+        stacks.append(sample_stack(source, enrolment.recipe, revision, domain, enrolment.sso))
+        engine.examine(stacks[-1])
     if plan.obstacle is not None:
         return Check(name, "warn", plan.obstacle.summary, plan.obstacle.remedy)
     base = f", upgraded from {plan.base}" if plan.base else ", without an upgrade"

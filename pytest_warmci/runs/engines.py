@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_warmci.clients.usage import entries
 from pytest_warmci.errors import EngineUnavailable, UsageError
-from pytest_warmci.model import DEFAULT_ENGINE
+from pytest_warmci.model import AUTO_ENGINE, DEFAULT_ENGINE
 from pytest_warmci.settings import EngineOptions, Setting
 
 if TYPE_CHECKING:
@@ -56,6 +56,9 @@ def _swarm(
 ENGINES: Final[dict[str, Opener]] = {DEFAULT_ENGINE: _process, "swarm": _swarm}
 """How each engine is opened, by its name. Opening one looks at nothing and starts nothing."""
 
+OPTIONS_OF: Final[dict[str, tuple[str, ...]]] = {"swarm": ("domain", "override", "proxy")}
+"""The options that an engine has; one that is not here has none."""
+
 
 def known_engine(name: str, origin: str = "") -> str:
     """Return the name of an engine that there is.
@@ -73,8 +76,25 @@ def known_engine(name: str, origin: str = "") -> str:
     )
 
 
+def check_options(options: EngineOptions) -> None:
+    """See that each option is one that some engine has, whichever will be chosen.
+
+    Raises:
+        UsageError: It is none's: nobody would notice that it did nothing.
+    """
+    known = sorted({name for names in OPTIONS_OF.values() for name in names})
+    for name, _ in options:
+        if name not in known:
+            raise UsageError(
+                f"no engine has an option '{name}'",
+                remedy=f"there is: {', '.join(known)}",
+            )
+
+
 def choose_engine(given: str | None, option: str, ini: str = "") -> Setting[str]:
     """Return the engine to test on: the option's, else WARMCI_ENGINE, else ini, else `process`.
+
+    It may be `auto`, which is no engine: see `choosing`.
 
     Args:
         given: The option's value; None when it was not given.
@@ -91,7 +111,8 @@ def choose_engine(given: str | None, option: str, ini: str = "") -> Setting[str]
         found = Setting(os.environ[VARIABLE], VARIABLE)
     elif ini:
         found = Setting(ini, "ini warmci_engine")
-    known_engine(found.value, found.origin)
+    if found.value != AUTO_ENGINE:
+        known_engine(found.value, found.origin)
     return found
 
 

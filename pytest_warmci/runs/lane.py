@@ -262,6 +262,7 @@ class Lane:
             notes=(*run.plan.notes, *run.notes, *self._witness_note()),
             canonical_domain=run.canonical.domain,
             engine_options=tuple(run.engine.told),
+            engine_reason=run.engine_reason,
         )
         try:
             with self._trouble("the result could not be written"):

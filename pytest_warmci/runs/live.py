@@ -25,7 +25,6 @@ from pytest_warmci.errors import (
     RecipeFailed,
 )
 from pytest_warmci.model import FORMAT, Stack
-from pytest_warmci.naming import live_domain
 from pytest_warmci.protocols import Progress
 from pytest_warmci.runs.deploying import bring_up, deploy, take_down
 from pytest_warmci.runs.live_keycloak import (
@@ -65,6 +64,7 @@ def attached(
         KeycloakTrouble: It does not start.
         LockBusy: Somebody changes it or uses a broken one for longer than `limit`.
     """
+    service.check_base()
     for _ in range(_ROUNDS):
         with ExitStack() as held:
             held.enter_context(
@@ -77,7 +77,7 @@ def attached(
         start(service, who=who, limit=limit, progress=progress)
     raise KeycloakTrouble(
         "the live-warm Keycloak does not stay up",
-        where=live_domain(KEYCLOAK),
+        where=service.domain,
         why=f"it was started {_ROUNDS} times, and was gone or another one right afterwards",
         remedy=f"look at its logs: {service.place.folder / 'logs'}",
     )
@@ -120,6 +120,7 @@ def start(service: LiveService, *, who: Holder, limit: float, progress: Progress
         KeycloakTrouble: It does not start.
         LockBusy: It is in use for longer than `limit`.
     """
+    service.check_base()
     with hold(service.lock, who=who, limit=limit, on_wait=progress):
         found = look(service)
         if found is not None:
@@ -130,7 +131,7 @@ def start(service: LiveService, *, who: Holder, limit: float, progress: Progress
         except RecipeFailed as error:
             raise KeycloakTrouble(
                 "the live-warm Keycloak does not start",
-                where=live_domain(KEYCLOAK),
+                where=service.domain,
                 why=str(error),
                 remedy="pytest recipe_tests/keycloak says what is wrong with its recipe",
             ) from error

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_warmci.clients import http
+from pytest_warmci.clients.usage import entries
 from pytest_warmci.errors import InputError, KeycloakTrouble
 from pytest_warmci.model import Enrolment, RunningService
 from pytest_warmci.naming import live_domain
@@ -41,13 +42,20 @@ class LivePlace:
     @property
     def place(self) -> Place:
         """Where it lives."""
-        domain = live_domain(KEYCLOAK)
-        return Place(KEYCLOAK, domain, self.state.app(self.engine.name, domain))
+        return Place(KEYCLOAK, self.domain, self.state.app(self.engine.name, self.domain))
+
+    @property
+    def domain(self) -> str:
+        """Its domain: the one that it was made at, which its data contain."""
+        own = live_domain(KEYCLOAK, self.engine.base_domain)
+        names = {entry.name for entry in entries(self.state.apps(self.engine.name))}
+        others = sorted(name for name in names if name.startswith(f"{live_domain(KEYCLOAK, '')}"))
+        return others[0] if others and own not in names else own
 
     @property
     def lock(self) -> Path:
         """Its lock."""
-        return self.state.lock(live_domain(KEYCLOAK))
+        return self.state.lock(self.domain)
 
     @property
     def folder(self) -> Path:
@@ -64,6 +72,23 @@ class LiveService(LivePlace):
     def source(self) -> Source:
         """Open the recipe's source."""
         return open_source(self.enrolment.source, self.state.cache)
+
+    def check_base(self) -> None:
+        """See that it is where this session's apps are.
+
+        Raises:
+            KeycloakTrouble: It was made at another base domain.
+        """
+        own = live_domain(KEYCLOAK, self.engine.base_domain)
+        if self.domain != own:
+            base = self.domain.partition(".")[2]
+            raise KeycloakTrouble(
+                f"the live-warm Keycloak is at {self.domain}, and would be at {own}",
+                where=str(self.place.folder),
+                why="its data contain its address",
+                remedy=f"give the engine option domain={base}; or stop it, and remove its folder"
+                " (docs/how-to/free-disk-or-move-state.md)",
+            )
 
 
 class LiveKeycloak:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from pytest_warmci.errors import EngineCannotSee, NotAnAncestor, NotEvaluated
+from pytest_warmci.errors import EngineCannotSee, EngineUnavailable, NotAnAncestor, NotEvaluated
 from pytest_warmci.model import Enrolment, KnownGood, Mode, Revision, SsoSpec, Stack, Stage
 from pytest_warmci.naming import canonical_domain
 from pytest_warmci.protocols import Differences, Engine
@@ -71,6 +71,26 @@ def plan_run(
     if requested == "quick":
         fallback = f"canonical quarantined: {quarantine}" if quarantine else "no canonical"
     return _plan_cold(enrolment, source, engine, head_ref, head, requested, fallback)
+
+
+def check_base(known_good: KnownGood, domain: str) -> None:
+    """See that a canonical is at the domain that its recipe's canonical has in this session.
+
+    It never moves: the app's data contain its address.
+
+    Raises:
+        EngineUnavailable: It is at another one, because the session has another base domain.
+    """
+    there, here = known_good.domain, domain.partition(".")[2]
+    if there == domain:
+        return
+    raise EngineUnavailable(
+        f"the canonical is at {there}, and this session's base domain is {here}",
+        where=f"{known_good.recipe} on {known_good.engine}",
+        why="a canonical cannot move: its data contain its address",
+        remedy=f"give the engine option domain={there.partition('.')[2]}; or remove the canonical,"
+        " and seed anew (docs/how-to/free-disk-or-move-state.md)",
+    )
 
 
 def _plan_quick(
@@ -156,7 +176,7 @@ def differences(
     enrolment: Enrolment, source: Source, engine: Engine, base: Revision, head: Revision
 ) -> Differences:
     """Compare what two revisions deploy with the `.env` that the base gave the app."""
-    domain = canonical_domain(enrolment.recipe)
+    domain = canonical_domain(enrolment.recipe, engine.base_domain)
     env = _wired_env(source, enrolment.recipe, base, domain, enrolment.sso)
     stacks = [
         render(

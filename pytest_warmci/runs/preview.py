@@ -22,7 +22,7 @@ from pytest_warmci.runs.planning import RunPlan, differences, sample_stack
 from pytest_warmci.runs.run import Run
 from pytest_warmci.runs.session import SessionRuns
 from pytest_warmci.runs.witness import find_witness
-from pytest_warmci.settings import DEFAULT_LOCK_LIMIT, Setting, Settings
+from pytest_warmci.settings import DEFAULT_LOCK_LIMIT, EngineOptions, Setting, Settings
 from pytest_warmci.store.results import Result
 from pytest_warmci.store.state import StateDirectory
 
@@ -38,12 +38,14 @@ class Preview:
 
     `seen` and `unseen` are the compose keys in which base and head differ, by whether the engine
     honours them. `obstacle` is why it could not be evaluated, the plan's own or the engine's.
+    `engine_reason` says who named the engine, or why it was chosen.
     `why_not` says why it could not promote, empty when it could. `last` is the last passed run of
     that mode. `waits_for` says who holds the canonical now, empty when nobody does.
     """
 
     plan: RunPlan
     engine: str
+    engine_reason: str
     seen: tuple[str, ...]
     unseen: tuple[str, ...]
     obstacle: WarmciError | None
@@ -67,6 +69,7 @@ class Preview:
             "recipe": plan.enrolment.recipe,
             "exit_status": self.exit_status,
             "engine": self.engine,
+            "engine_reason": self.engine_reason,
             "mode": plan.mode,
             "requested_mode": plan.requested_mode,
             "fallback": plan.fallback,
@@ -94,6 +97,7 @@ def settings(
     mode: Mode,
     head: str | None,
     source: str | None,
+    engine_options: EngineOptions = (),
 ) -> Settings:
     """Return the settings of the session that is looked ahead to."""
     return Settings(
@@ -107,6 +111,7 @@ def settings(
         keep=Setting(None, "default"),
         server_keys=Setting(False, "default"),
         session="",
+        engine_options=Setting(engine_options, "--engine-option" if engine_options else _DEFAULT),
     )
 
 
@@ -130,13 +135,14 @@ def look_ahead(told: Settings, folder: Path, progress: Progress) -> Preview:
     return Preview(
         plan=plan,
         engine=engine.name,
+        engine_reason=runs.engine_reason(folder),
         seen=seen,
         unseen=unseen,
         obstacle=obstacle,
         witnessed=witness is not None,
         why_not=_why_not(run, obstacle),
         last=times.quick if plan.mode == "quick" else times.cold,
-        waits_for=_holder(runs.state, run.recipe),
+        waits_for=_holder(runs.state, run.canonical.domain),
     )
 
 
@@ -152,11 +158,10 @@ def _engine_obstacle(plan: RunPlan, engine: Engine) -> WarmciError | None:
     """Ask the engine whether it can run what would be deployed, as preparing a run does."""
     revisions: list[Revision | None] = [plan.base, plan.head]
     recipe = plan.enrolment.recipe
+    domain = canonical_domain(recipe, engine.base_domain)
     for revision in filter(None, revisions):
         try:
-            stack = sample_stack(
-                plan.source, recipe, revision, canonical_domain(recipe), plan.enrolment.sso
-            )
+            stack = sample_stack(plan.source, recipe, revision, domain, plan.enrolment.sso)
             engine.examine(stack)
         except RecipeFailed:
             raise
@@ -175,8 +180,8 @@ def _why_not(run: Run, obstacle: WarmciError | None) -> str:
     return promote.why_not(run)
 
 
-def _holder(state: StateDirectory, recipe: str) -> str:
-    held = holder(state.lock(canonical_domain(recipe)))
+def _holder(state: StateDirectory, domain: str) -> str:
+    held = holder(state.lock(domain))
     return "" if held is None else describe(held)
 
 

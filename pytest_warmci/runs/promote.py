@@ -13,6 +13,7 @@ from pytest_warmci.recipes.versions import parse_version
 from pytest_warmci.runs import recover
 from pytest_warmci.runs.deploying import deploy, take_down
 from pytest_warmci.runs.place import Place
+from pytest_warmci.runs.planning import check_base
 from pytest_warmci.runs.roots import clear_roots, roots_of
 from pytest_warmci.runs.run import Run
 from pytest_warmci.store import snapshots
@@ -69,6 +70,8 @@ def promote(run: Run, cold_seconds: float) -> str:
             held.enter_context(lock)
         _recover(run, place)
         old = Registry(run.state).find(run.engine.name, run.recipe)
+        if old is not None:
+            check_base(old, place.domain)  # made by another session while this one ran
         reason = _why_not_over(run, old)
         if reason:
             return reason

@@ -208,7 +208,7 @@ class Realms:
     def _no_room(self, begun: float) -> LockBusy:
         return LockBusy(
             f"{self._cap} realms are in use",
-            where=live_domain(KEYCLOAK),
+            where=self.live.record.domain,
             why=f"{self._full()}; waited {time.monotonic() - begun:.0f} s",
             remedy="warmci realms shows whose they are; warmci reap removes those of dead runs",
         )

@@ -62,7 +62,9 @@ def recover_canonical(
 def _recover(state: StateDirectory, engine: Engine, place: Place, session: str) -> list[str]:
     journal = Journal(place.folder)
     begun = journal.read()
-    entry = Registry(state).find(engine.name, place.recipe)
+    known_good = Registry(state).find(engine.name, place.recipe)
+    # Of a canonical at another base domain nothing belongs here.
+    entry = known_good if known_good is not None and known_good.domain == place.domain else None
     done: list[str] = []
     left = engine.leftovers(place)
     if begun is not None or left:
@@ -80,7 +82,7 @@ def _recover(state: StateDirectory, engine: Engine, place: Place, session: str) 
         drop_kept(place.folder)
         place.unwire()
         settle_alert(state.alerts, "restore.failed", place.recipe)
-    snapshots.sweep(place.snapshots, {entry.generation} if entry else set())
+    snapshots.sweep(place.snapshots, {known_good.generation} if known_good else set())
     sweep_garbage(place.folder)
     journal.end()
     return done

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from pytest_warmci.clients.locks import Holder, hold
 from pytest_warmci.errors import InputError, LockBusy, WarmciError
-from pytest_warmci.naming import canonical_domain, canonical_recipe, is_recipe_name
+from pytest_warmci.naming import canonical_recipe
 from pytest_warmci.protocols import Engine
 from pytest_warmci.runs import recover
 from pytest_warmci.runs.place import Place
@@ -91,7 +91,7 @@ def recover_one(
                 return Recovered(place.domain, engine.name, "nothing to do", (_spared(kept),))
             done = recover.recover_canonical(state, engine, place, session)
             entry = Registry(state).find(engine.name, place.recipe)
-            if entry is not None:
+            if entry is not None and entry.domain == place.domain:
                 done += recover.ensure_known_good(state, engine, place, entry)[1]
     except LockBusy as busy:
         return Recovered(place.domain, engine.name, "busy", (busy.why,))
@@ -118,8 +118,7 @@ def find_places(
     places = [(engine, place) for engine in engines for place in _places(state, engine)]
     if app is None:
         return places
-    domain = canonical_domain(app) if is_recipe_name(app) else app
-    found = [(engine, place) for engine, place in places if place.domain == domain]
+    found = [each for each in places if app and app in (each[1].recipe, each[1].domain)]
     if not found:
         names = ", ".join(dict.fromkeys(place.domain for _, place in places))
         where = state.apps(engines[0].name) if len(engines) == 1 else state.root / "apps"

@@ -39,6 +39,7 @@ class Run:
     much of it was found. `kept` is the app that was left running to be looked at. `place` is the
     app of the stage that is entered. `digest_before` and `digest_after` are the known-good's.
     `sign_on` is what it has of the live-warm Keycloak, `login` how people log in to the app.
+    `engine_reason` says who named the engine, or why it was chosen.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Run:
     kept: KeptApp | None = None
     sign_on: SignOn | None = None
     login: LoginModule | None = None
+    engine_reason: str = ""
     _held: list[Held] = field(default_factory=list)
     _secrets: set[str] = field(default_factory=set)
 
@@ -74,7 +76,7 @@ class Run:
     @property
     def canonical(self) -> Place:
         """The place of the recipe's canonical."""
-        domain = canonical_domain(self.recipe)
+        domain = canonical_domain(self.recipe, self.engine.base_domain)
         return Place(self.recipe, domain, self.state.app(self.engine.name, domain))
 
     @property

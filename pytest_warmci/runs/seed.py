@@ -16,17 +16,17 @@ from typing import Any, Final
 from pytest_warmci.clients import command
 from pytest_warmci.clients.usage import tree_bytes
 from pytest_warmci.errors import InputError, SnapshotDamaged, StateDamaged, WarmciError
-from pytest_warmci.model import FORMAT, KnownGood, Revision
-from pytest_warmci.naming import canonical_domain
+from pytest_warmci.model import AUTO_ENGINE, DEFAULT_ENGINE, FORMAT, KnownGood, Revision
 from pytest_warmci.protocols import Progress
 from pytest_warmci.recipes.enrolment import read_enrolment
 from pytest_warmci.recipes.source import Source, open_source
-from pytest_warmci.runs.engines import keeper
+from pytest_warmci.runs.choosing import choose, home_of, own_options
+from pytest_warmci.runs.engines import keeper, open_engine
 from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.session import SessionRuns
 from pytest_warmci.runs.status import age_seconds
 from pytest_warmci.runs.training import train_canonical
-from pytest_warmci.settings import DEFAULT_LOCK_LIMIT, Setting, Settings
+from pytest_warmci.settings import DEFAULT_LOCK_LIMIT, EngineOptions, Setting, Settings
 from pytest_warmci.store.manifest import read_manifest
 from pytest_warmci.store.quarantine import quarantine_reason
 from pytest_warmci.store.registry import Registry
@@ -44,7 +44,9 @@ _SHOWN: Final = 8
 class Seeding:
     """A seed that is due: where, of which recipe's folder, and the published version wanted.
 
-    `explicit` says that the version was asked for by name, so that it may be an older one.
+    `engine` is the one that it is made on, `asked` what was named for it: `auto` too. `explicit`
+    says that the version was asked for by name, so that it may be an older one. `options` is what
+    the engine is told beside its name; where nothing is, the run has what its ini file says.
     """
 
     state: Setting[Path]
@@ -52,6 +54,8 @@ class Seeding:
     folder: Path
     revision: Revision
     explicit: bool
+    asked: str
+    options: EngineOptions = ()
 
     @property
     def recipe(self) -> str:
@@ -63,7 +67,8 @@ class Seeding:
         head = self.revision.version if self.explicit else "published"
         words = [sys.executable, "-m", "pytest", str(self.folder)]
         words += ["--warmci-head", head, "--warmci-state", str(self.state.value)]
-        words += ["--warmci-engine", self.engine.value]
+        words += ["--warmci-engine", self.asked]
+        words += [f"--warmci-engine-option={name}={value}" for name, value in self.options]
         return [*words, "--warmci-seed"] if self.explicit else words
 
 
@@ -115,10 +120,16 @@ def existing(state: Setting[Path], engine: Setting[str], recipe: str) -> Seeded 
         StateDamaged: The entry, or the mark of a quarantine, cannot be read.
     """
     directory = peek_state(state.value)
-    entry = None if directory is None else Registry(directory).find(engine.value, recipe)
-    if directory is None or entry is None:
+    if directory is None:
         return None
-    place = _place(directory, engine.value, recipe)
+    name = engine.value
+    if name == AUTO_ENGINE:
+        home = home_of(directory, recipe)
+        name = DEFAULT_ENGINE if home is None else home.engine
+    entry = Registry(directory).find(name, recipe)
+    if entry is None:
+        return None
+    place = _place(directory, entry)
     if quarantine_reason(place.folder):
         return None
     try:
@@ -127,23 +138,31 @@ def existing(state: Setting[Path], engine: Setting[str], recipe: str) -> Seeded 
         return None
     if manifest.measured.digest != entry.digest:
         return None
-    return Seeded(recipe, 0, "", entry, _size(directory, engine.value, recipe))
+    return Seeded(recipe, 0, "", entry, _size(directory, entry))
 
 
 def prepare(
-    state: Setting[Path], engine: Setting[str], folder: Path, version: str | None
+    state: Setting[Path],
+    engine: Setting[str],
+    folder: Path,
+    version: str | None,
+    progress: Progress,
+    options: EngineOptions = (),
 ) -> Seeding:
     """Make sure that a seed can succeed before minutes are spent on it.
 
     Args:
         state: The state directory; created when it is missing.
-        engine: The engine to make it on.
+        engine: The engine to make it on; `auto` is decided here.
         folder: The recipe's folder.
         version: The published version to seed; None means the newest.
+        progress: Told about work that takes long.
+        options: What the engine is told beside its name.
 
     Raises:
+        EngineUnavailable: `auto` finds none, or what the engine needs is not installed.
         InputError: The recipe, its source or the version is not usable, or there is no witness.
-        UsageError: The state directory cannot be used.
+        UsageError: The state directory cannot be used, or the engine has no such option.
         FetchFailed: The source could not be fetched.
     """
     enrolment = read_enrolment(folder)
@@ -154,9 +173,24 @@ def prepare(
             why="data: not witnessed",
             remedy=f"write {WITNESS} with plant(app) -> dict and check(app, planted) -> int",
         )
-    source = open_source(enrolment.source, open_state(state.value).cache)
+    directory = open_state(state.value)
+    source = open_source(enrolment.source, directory.cache)
     revision = source.resolve("published") if version is None else _published(source, version)
-    return Seeding(state, engine, enrolment.folder, revision, explicit=version is not None)
+    chosen = engine
+    if engine.value == AUTO_ENGINE:
+        found = choose(folder, directory, progress, options)
+        chosen = Setting(found.engine.name, found.reason)
+    elif options:
+        open_engine(engine.value, folder, directory, progress, options)  # refuses what it has not
+    return Seeding(
+        state,
+        chosen,
+        enrolment.folder,
+        revision,
+        explicit=version is not None,
+        asked=engine.value,
+        options=options,
+    )
 
 
 def run(seeding: Seeding) -> Seeded:
@@ -176,7 +210,7 @@ def run(seeding: Seeding) -> Seeded:
     reason = _why_not(seeding, status, entry, result)
     if reason and status == 0:
         status = NOT_POSSIBLE
-    size = _size(state, engine, seeding.recipe)
+    size = 0 if entry is None else _size(state, entry)
     return Seeded(seeding.recipe, status, reason, entry, size, result)
 
 
@@ -198,6 +232,9 @@ def train(seeding: Seeding, progress: Progress) -> tuple[str, str]:
         keep=Setting(None, "default"),
         server_keys=Setting(False, "default"),
         session=secrets.token_hex(6),
+        engine_options=Setting(
+            own_options(seeding.engine.value, seeding.options), "--engine-option"
+        ),
     )
     try:
         return train_canonical(SessionRuns(settings, progress), seeding.folder), ""
@@ -276,12 +313,11 @@ def _verdict(result: Result) -> str:
     return words[result.verdict] + (f": {result.reason}" if result.reason else "")
 
 
-def _place(state: StateDirectory, engine: str, recipe: str) -> Place:
-    domain = canonical_domain(recipe)
-    return Place(recipe, domain, state.app(engine, domain))
+def _place(state: StateDirectory, entry: KnownGood) -> Place:
+    return Place(entry.recipe, entry.domain, state.app(entry.engine, entry.domain))
 
 
-def _size(state: StateDirectory, engine: str, recipe: str) -> int:
-    place = _place(state, engine, recipe)
-    data = keeper(engine, state, lambda _: None).data(place)
+def _size(state: StateDirectory, entry: KnownGood) -> int:
+    place = _place(state, entry)
+    data = keeper(entry.engine, state, lambda _: None).data(place)
     return sum(tree_bytes(root) for root in data.values()) + tree_bytes(place.snapshots)

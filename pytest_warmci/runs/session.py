@@ -8,17 +8,18 @@ from functools import cached_property
 from pathlib import Path
 
 from pytest_warmci.clients import locks
-from pytest_warmci.model import Enrolment, KnownGood
+from pytest_warmci.model import AUTO_ENGINE, DEFAULT_ENGINE, Enrolment, KnownGood
 from pytest_warmci.naming import canonical_domain, new_run_id
 from pytest_warmci.protocols import Engine, Progress
 from pytest_warmci.recipes.enrolment import absolute_source, read_enrolment
 from pytest_warmci.recipes.source import open_source
-from pytest_warmci.runs.engines import keepers, open_engine
+from pytest_warmci.runs.choosing import choose, own_options
+from pytest_warmci.runs.engines import keeper, keepers, open_engine
 from pytest_warmci.runs.lane import Lane
 from pytest_warmci.runs.live_keycloak import LiveService, keycloak_beside, open_service
 from pytest_warmci.runs.login_module import LoginModule
 from pytest_warmci.runs.place import Place
-from pytest_warmci.runs.planning import RunPlan, plan_run
+from pytest_warmci.runs.planning import RunPlan, check_base, plan_run
 from pytest_warmci.runs.realm_owner import RealmOwner
 from pytest_warmci.runs.recovering import recover_session
 from pytest_warmci.runs.run import Run
@@ -50,6 +51,7 @@ class SessionRuns:
         self.progress = progress
         self._make_engine = make_engine or self.open_engine
         self._engines: dict[Path, Engine] = {}
+        self._reasons: dict[Path, str] = {}
         self._witnesses: dict[Path, WitnessModule | None] = {}
         self._logins: dict[Path, LoginModule | None] = {}
         self._plans: dict[Path, RunPlan] = {}
@@ -67,11 +69,19 @@ class SessionRuns:
         return self._engines[folder]
 
     def open_engine(self, folder: Path, state: StateDirectory) -> Engine:
-        """Return the engine that the settings name, for a recipe's folder."""
-        told = self.settings
-        return open_engine(
-            told.engine.value, folder, state, self.progress, told.engine_options.value
-        )
+        """Return the engine that the settings name, or have chosen, for a recipe's folder."""
+        name, options = self.settings.engine.value, self.settings.engine_options.value
+        if name != AUTO_ENGINE:
+            self._reasons[folder] = self.settings.engine.origin
+            return open_engine(name, folder, state, self.progress, options)
+        chosen = choose(folder, state, self.progress, options)
+        self._reasons[folder] = chosen.reason
+        return chosen.engine
+
+    def engine_reason(self, folder: Path) -> str:
+        """Return why a recipe's engine is that one: who named it, or why it was chosen."""
+        self.engine(folder)
+        return self._reasons.get(folder, "a hook's")
 
     def enrolment(self, folder: Path) -> Enrolment:
         """Read a recipe's enrolment, with the source that was asked for."""
@@ -92,7 +102,7 @@ class SessionRuns:
 
         Raises:
             InputError: recipe.yml, the source or the head is not usable.
-            EngineUnavailable: This machine cannot run it.
+            EngineUnavailable: This machine cannot run it, or its canonical has another base domain.
         """
         if folder not in self._plans:
             enrolment = self.enrolment(folder)
@@ -102,15 +112,18 @@ class SessionRuns:
                 keycloak_beside(folder)
             engine = self.engine(folder)
             engine.check()
-            domain = canonical_domain(enrolment.recipe)
+            domain = canonical_domain(enrolment.recipe, engine.base_domain)
             place = Place(enrolment.recipe, domain, self.state.app(engine.name, domain))
+            known_good = self.known_good(enrolment.recipe, engine.name)
+            if known_good is not None:
+                check_base(known_good, domain)
             self._plans[folder] = plan_run(
                 enrolment,
                 open_source(enrolment.source, self.state.cache),
                 engine,
                 requested=self.settings.mode.value,
                 head_ref=self.settings.head.value,
-                known_good=self.known_good(enrolment.recipe, engine.name),
+                known_good=known_good,
                 quarantine=quarantine_reason(place.folder),
             )
         return self._plans[folder]
@@ -127,6 +140,7 @@ class SessionRuns:
                 progress=self.progress,
                 witness=self._witnesses[folder],
                 login=self._logins[folder],
+                engine_reason=self.engine_reason(folder),
             )
             run.sign_on = self._sign_on(run, folder)
             self._lanes[folder] = Lane(run)
@@ -135,7 +149,7 @@ class SessionRuns:
     def _sign_on(self, run: Run, folder: Path) -> SignOn:
         def service() -> LiveService:
             beside = keycloak_beside(folder)
-            return open_service(beside, self.state, self.engine(beside))
+            return open_service(beside, self.state, self._engine_beside(folder, beside))
 
         return SignOn(
             RealmOwner(self.state, run.id, run.recipe),
@@ -145,6 +159,14 @@ class SessionRuns:
             own_keys=not self.settings.server_keys.value,
             progress=self.progress,
         )
+
+    def _engine_beside(self, folder: Path, beside: Path) -> Engine:
+        """Return the engine of the Keycloak that a recipe uses: an app finds only its own's."""
+        if self.settings.engine.value != AUTO_ENGINE or folder not in self._reasons:
+            return self.engine(beside)
+        name = self.engine(folder).name
+        options = own_options(name, self.settings.engine_options.value)
+        return open_engine(name, beside, self.state, self.progress, options)
 
     @property
     def lanes(self) -> list[Lane]:
@@ -166,7 +188,10 @@ class SessionRuns:
 
         With `-n` the runs are other processes', so no engine is left out that has apps here.
         """
-        own = self._make_engine(self.state.root, self.state)  # no recipe is needed
+        if self.settings.engine.value == AUTO_ENGINE:
+            own = keeper(DEFAULT_ENGINE, self.state, self.progress)
+        else:
+            own = self._make_engine(self.state.root, self.state)  # no recipe is needed
         others = [each for each in keepers(self.state, self.progress) if each.name != own.name]
         session = self.settings.session
         return [

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from pytest_warmci.clients.locks import describe, holder
 from pytest_warmci.clients.usage import entries, tree_bytes
 from pytest_warmci.errors import InputError, StateDamaged, WarmciError
 from pytest_warmci.model import FORMAT, KnownGood, Mode
-from pytest_warmci.naming import canonical_domain
+from pytest_warmci.naming import canonical_domain, canonical_recipe
 from pytest_warmci.runs.engines import used_engines
 from pytest_warmci.settings import Setting
 from pytest_warmci.store.alerts import open_alerts
@@ -30,9 +30,6 @@ from pytest_warmci.store.state import StateDirectory, peek_state
 State = Literal[
     "known-good", "none", "damaged", "quarantined", "in-use", "kept", "interrupted", "unreadable"
 ]
-
-_WARM: Final = "warm-"
-"""As in `recover`, which writes it; importing that would double the time of a look."""
 
 Runs = Mapping[Mode, Result]
 
@@ -156,9 +153,17 @@ def _recipes(state: StateDirectory, engine: str) -> Iterator[str]:
         if name.endswith(".yml"):
             yield name.removesuffix(".yml")
     for name in _visible(state.apps(engine)):
-        recipe = name.removeprefix(_WARM).partition(".")[0]
-        if name == canonical_domain(recipe):
+        recipe = canonical_recipe(name)
+        if recipe is not None:
             yield recipe
+
+
+def _app_of(state: StateDirectory, recipe: str, engine: str) -> str:
+    """Return the domain of a canonical's app that no entry names."""
+    apps = sorted(
+        name for name in _visible(state.apps(engine)) if canonical_recipe(name) == recipe
+    )
+    return apps[0] if apps else canonical_domain(recipe)
 
 
 def _visible(folder: Path) -> list[str]:
@@ -177,12 +182,12 @@ def _thing(
         entry = Registry(state).find(engine, recipe)
     except WarmciError as error:
         states["damaged"] = error.summary
-    domain = canonical_domain(recipe) if entry is None else entry.domain
+    domain = _app_of(state, recipe, engine) if entry is None else entry.domain
     try:
         folder, lock = state.app(engine, domain), state.lock(domain)
     except InputError as error:
         states["damaged"] = error.summary
-        domain = canonical_domain(recipe)
+        domain = _app_of(state, recipe, engine)
         folder, lock = state.app(engine, domain), state.lock(domain)
     try:
         reason = quarantine_reason(folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pytest_warmci.model import KnownGood
+from pytest_warmci.model import AUTO_ENGINE, KnownGood
 from pytest_warmci.store.results import Result, TestedVersion
 
 
@@ -15,7 +15,7 @@ def describe(result: Result, known_good: KnownGood | None, folder: Path) -> list
     verdict = result.verdict + (f": {result.reason}" if result.reason else "")
     tests = result.tests
     lines = [
-        f"{result.mode}{asked} on {result.engine}: {verdict}",
+        f"{result.mode}{asked} on {describe_engine(result.engine, result.engine_reason)}: {verdict}",
         f"  versions   {_version(result.base)} -> {_version(result.head)}",
         f"  tests      {tests.passed} passed, {tests.failed} failed, {tests.skipped} skipped"
         + (f", {tests.deselected} deselected" if tests.deselected else ""),
@@ -47,6 +47,11 @@ def describe(result: Result, known_good: KnownGood | None, folder: Path) -> list
         named = f": {', '.join(result.evidence)}"
     lines.append(f"  evidence   {folder}{named}")
     return lines
+
+
+def describe_engine(name: str, reason: str) -> str:
+    """Return an engine's name, with the reason where it was chosen and not named."""
+    return f"{name} ({reason})" if reason.startswith(f"{AUTO_ENGINE}: ") else name
 
 
 def describe_known_good(entry: KnownGood | None) -> str:

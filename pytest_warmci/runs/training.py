@@ -38,7 +38,7 @@ def train_canonical(runs: SessionRuns, folder: Path) -> str:
     if entry is None or enrolment.sso is not None:  # without its realm it would not boot
         return ""
     run_id = new_run_id()
-    domain = cold_domain(enrolment.recipe, run_id)
+    domain = cold_domain(enrolment.recipe, run_id, engine.base_domain)
     place = Place(enrolment.recipe, domain, runs.state.app(engine.name, domain))
     source = open_source(enrolment.source, runs.state.cache)
     revision = Revision(entry.commit, entry.version, published=True)

@@ -71,6 +71,7 @@ RESULT_SCHEMA: Final[dict[str, Any]] = {
         notes=_TEXTS,
         canonical_domain={"type": ["string", "null"]},
         engine_options=_TEXTS,
+        engine_reason=_TEXT,
     ),
     # Authority is asked for as cold, ran as cold, complete; and only authority promotes.
     "allOf": [

@@ -94,7 +94,8 @@ class Result:
     merge. `started` is ISO 8601 in UTC, `seconds` the whole run. `proved_head` says how it was
     proven that head is what ran, None when it was not. `evidence` names files of the run's folder,
     `kept` an app that was left running to be looked at. `engine_options` is what the engine was
-    told beside its name; a file with the digest of its content.
+    told beside its name; a file with the digest of its content. `engine_reason` says who named the
+    engine, or why it was chosen.
     """
 
     run_id: str
@@ -127,6 +128,7 @@ class Result:
     notes: tuple[str, ...] = ()
     canonical_domain: str | None = None
     engine_options: tuple[str, ...] = ()
+    engine_reason: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as `RESULT_SCHEMA` describes it."""

@@ -16,7 +16,7 @@ from pytest_warmci.runs.roots import roots_of
 from pytest_warmci.store import snapshots
 from pytest_warmci.store.registry import Registry
 from tests.e2e.workshop import Outcome, Workshop
-from tests.swarm.front import Front
+from tests.swarm.front import BASE, Front
 
 NAME = SwarmEngine.name
 
@@ -29,19 +29,33 @@ class SwarmWorkshop(Workshop):
         state: The state directory.
         recipe: The recipe's folder.
         services: All services of the recipe.
+        engine: What its sessions name as the engine.
+        base: The base domain of its apps.
     """
 
-    def __init__(self, front: Front, state: Path, recipe: Path, *services: str) -> None:
+    def __init__(
+        self,
+        front: Front,
+        state: Path,
+        recipe: Path,
+        *services: str,
+        engine: str = NAME,
+        base: str = BASE,
+    ) -> None:
         super().__init__(state, recipe)
         self.front = front
+        self.engine = engine
+        self.base = base
         self._override = front.dnsrr(*services)
 
     def words(self) -> tuple[str, ...]:
         """What a session on this Swarm is told."""
+        told = [f"override={self._override}", f"proxy={self.front.proxy_url}"]
+        if self.base != BASE:
+            told.append(f"domain={self.base}")
         return (
-            f"--warmci-engine={NAME}",
-            f"--warmci-engine-option=override={self._override}",
-            f"--warmci-engine-option=proxy={self.front.proxy_url}",
+            f"--warmci-engine={self.engine}",
+            *(f"--warmci-engine-option={each}" for each in told),
         )
 
     def pytest(self, *words: str, env: dict[str, str] | None = None) -> Outcome:
@@ -49,7 +63,7 @@ class SwarmWorkshop(Workshop):
 
     @property
     def place(self) -> Place:
-        domain = canonical_domain(self.recipe.name)
+        domain = canonical_domain(self.recipe.name, self.base)
         return Place(self.recipe.name, domain, self.state.app(NAME, domain))
 
     @property

@@ -25,6 +25,9 @@ from tests.swarm.engine import Swarm
 
 RECIPE = Path(__file__).parents[2] / "recipe_tests" / "traefik"
 BASE = "warmci.localhost"
+OWN_BASE = "ci.example.org"
+"""A base domain of an operator's own: in no name server that we would ask."""
+
 DOMAIN = f"live-traefik.{BASE}"
 NETWORK = "proxy"
 
@@ -110,10 +113,10 @@ class Front:
             return deploying.deploy(engine, self.place, enrolment, source, revision)
 
     def _certify(self) -> None:
-        """Have a certificate for all domains; the authority's key ends with us."""
+        """Have a certificate for all domains of both bases; the authority's key ends with us."""
         authority = Authority()
         files.write_bytes(self.ca_file, authority.pem)
-        certificate, key = authority.issue(f"*.{BASE}")
+        certificate, key = authority.issue(f"*.{BASE}", f"*.{OWN_BASE}")
         secrets = {"ssl_cert": certificate.decode(), "ssl_key": key.decode()}
         self.place.wire({}, secrets, {})
 

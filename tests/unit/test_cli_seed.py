@@ -15,7 +15,7 @@ from pytest_warmci.cli import main
 from pytest_warmci.clients import command
 from pytest_warmci.errors import RecipeFailed
 from pytest_warmci.recipes.source import open_source
-from pytest_warmci.runs import seed
+from pytest_warmci.runs import choosing, seed
 from pytest_warmci.runs.session import SessionRuns
 from pytest_warmci.store.results import TestedVersion
 from pytest_warmci.store.state import StateDirectory, open_state
@@ -98,6 +98,54 @@ def test_no_train(world: World) -> None:
     """Only the run."""
     assert 0 == warmci("miniapp", "--no-train").exit_code
     assert [] == world.trained
+
+
+def test_auto_is_decided_once_and_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run is told `auto`, too: it finds the same."""
+    monkeypatch.setattr(choosing, "PREFERRED", ("process",))
+
+    done = warmci("miniapp", "--engine", "auto")
+
+    assert 0 == done.exit_code, done.output
+    assert "on process (auto: it answers): a cold run" in done.stderr
+    assert "auto" == world.ran[0][world.ran[0].index("--warmci-engine") + 1]
+    assert "known-good is now 1.1.0+1.1" in done.stdout
+
+
+def test_engine_options_reach_the_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them, in their order, a file by its whole path."""
+    monkeypatch.setattr(choosing, "PREFERRED", ("process",))
+    words = ("domain=ci.example.org", "override=a.yml", "proxy=https://10.0.0.5")
+    told = [word for each in words for word in ("--engine-option", each)]
+
+    done = warmci("miniapp", "--engine", "auto", *told)
+
+    assert 0 == done.exit_code, done.output
+    assert "on process (auto: it answers; ignored: domain, override, proxy): a cold" in done.stderr
+    assert [
+        "--warmci-engine-option=domain=ci.example.org",
+        f"--warmci-engine-option=override={Path.cwd() / 'a.yml'}",
+        "--warmci-engine-option=proxy=https://10.0.0.5",
+    ] == [word for word in world.ran[0] if word.startswith("--warmci-engine-option")]
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (("--engine-option", "proxy"), "--engine-option: 'proxy' is not NAME=VALUE"),
+        (("--engine-option", "proxy=x"), "engine process has no option 'proxy'"),
+        (("--engine", "auto", "--engine-option", "p=x"), "no engine has an option 'p'"),
+        (("--engine", "swarm", "--engine-option", "p=x"), "engine swarm has no option 'p'"),
+    ],
+)
+def test_an_engine_option_that_is_none_is_refused_before_anything_runs(
+    world: World, words: tuple[str, ...], what: str
+) -> None:
+    done = warmci("miniapp", *words)
+
+    assert 2 == done.exit_code
+    assert f"warmci: {what}" in done.stderr
+    assert [] == world.ran
 
 
 def test_going_back(world: World) -> None:

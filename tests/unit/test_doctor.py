@@ -325,7 +325,7 @@ def here(healthy: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     healthy.chdir(tmp_path)
     healthy.setenv("WARMCI_STATE", str(tmp_path / "state"))
     place = [Check("python", "ok", "3.11"), Check("disk", "warn", "little", "free some")]
-    healthy.setattr(doctor, "check_place", lambda _state, _engine: iter(place))
+    healthy.setattr(doctor, "check_place", lambda *_: iter(place))
     return tmp_path
 
 

@@ -69,6 +69,7 @@ FULL = replace(
     notes=("canonical moved",),
     canonical_domain="warm-keycloak.warmci.localhost",
     engine_options=("override=/x.yml sha256:0",),
+    engine_reason="auto: the canonical is there",
 )
 
 KEYS = [
@@ -103,6 +104,7 @@ KEYS = [
     "notes",
     "canonical_domain",
     "engine_options",
+    "engine_reason",
 ]
 
 

@@ -26,6 +26,10 @@ from tests.unit.warm_state import DOMAIN, put_known_good, put_result, setting, w
 PROCESS = Setting("process", "default")
 
 
+def silent(text: str) -> None:
+    raise AssertionError(text)
+
+
 class Pytest:
     """A strict fake of `command.stream`: one call, with a whole cold run's effects."""
 
@@ -65,7 +69,7 @@ def recipe(tmp_path: Path) -> Path:
 @pytest.fixture
 def newest(state: StateDirectory, recipe: Path) -> Seeding:
     """A seed of the newest version."""
-    return seed.prepare(setting(state.root), PROCESS, recipe, None)
+    return seed.prepare(setting(state.root), PROCESS, recipe, None, silent)
 
 
 def promote(state: StateDirectory, seeding: Seeding, run_id: str = "abcdef") -> None:
@@ -93,7 +97,7 @@ def test_the_newest_published_version(newest: Seeding) -> None:
 
 def test_a_version_by_name(state: StateDirectory, recipe: Path) -> None:
     """It may be lower than the known-good, and pytest is told so."""
-    seeding = seed.prepare(setting(state.root), PROCESS, recipe, "1.0.0+1.0")
+    seeding = seed.prepare(setting(state.root), PROCESS, recipe, "1.0.0+1.0", silent)
 
     assert [
         *("--warmci-head", "1.0.0+1.0", "--warmci-state", str(state.root)),
@@ -105,7 +109,7 @@ def test_a_version_by_name(state: StateDirectory, recipe: Path) -> None:
 def test_only_published_versions(state: StateDirectory, recipe: Path, version: str) -> None:
     """What could never promote is refused at once, with what there is."""
     with pytest.raises(InputError, match="is not a published version") as caught:
-        seed.prepare(setting(state.root), PROCESS, recipe, version)
+        seed.prepare(setting(state.root), PROCESS, recipe, version, silent)
 
     assert "published: 1.1.0+1.1, 1.0.0+1.0" == caught.value.why
 
@@ -115,7 +119,7 @@ def test_a_recipe_without_a_witness(state: StateDirectory, recipe: Path) -> None
     (recipe / "witness.py").unlink()
 
     with pytest.raises(InputError, match=r"there is no witness\.py"):
-        seed.prepare(setting(state.root), PROCESS, recipe, None)
+        seed.prepare(setting(state.root), PROCESS, recipe, None, silent)
 
 
 def test_a_broken_recipe(state: StateDirectory, recipe: Path) -> None:
@@ -123,7 +127,7 @@ def test_a_broken_recipe(state: StateDirectory, recipe: Path) -> None:
     (recipe / "recipe.yml").write_text("format: 1\nrecipee: miniapp\n")
 
     with pytest.raises(InputError, match=r"recipe\.yml"):
-        seed.prepare(setting(state.root), PROCESS, recipe, None)
+        seed.prepare(setting(state.root), PROCESS, recipe, None, silent)
 
 
 # -- what there is already -------------------------------------------------------------------

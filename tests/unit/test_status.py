@@ -192,7 +192,7 @@ def test_an_app_without_an_entry(state: StateDirectory) -> None:
 
 def test_throw_away_apps_are_not_warm(state: StateDirectory) -> None:
     """Cold apps, garbage and foreign names are left out."""
-    for name in ("mini-1a2b3c.warmci.localhost", ".garbage-1", "warm-x.example.org"):
+    for name in ("mini-1a2b3c.warmci.localhost", ".garbage-1", "warm-x", "warm-X.org"):
         (state.apps("process") / name).mkdir(parents=True)
 
     assert () == look(setting(state.root)).things

@@ -10,6 +10,7 @@ import pytest
 from pytest_warmci.clients import names
 from pytest_warmci.engines.swarm.options import SwarmOptions
 from pytest_warmci.errors import InputError, UsageError
+from pytest_warmci.naming import cold_domain, stack_name
 
 DOMAIN = "warm-blog.example.test"
 
@@ -66,6 +67,56 @@ def test_what_is_no_proxy(proxy: str) -> None:
     assert "write it like http://10.0.0.5:8080" == caught.value.remedy
 
 
+@pytest.mark.parametrize(
+    "domain",
+    ["ci.example.org", "localhost", "a.b", "x-1.9a.example", "a" * 47, "xn--bcher-kva.de"],
+)
+def test_what_a_base_domain_may_be(domain: str) -> None:
+    SwarmOptions(domain=domain).check()
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [
+        "CI.example.org",
+        ".example.org",
+        "example.org.",
+        "a..b",
+        "-a.org",
+        "a-.org",
+        "a_b.org",
+        "*.example.org",
+        "10.0.0.5",
+        "https://ci.example.org",
+        "ci.example.org:8080",
+        "ci.example.org/",
+        "bücher.de",
+        "a b",
+        "a.org\n",
+    ],
+)
+def test_what_is_no_base_domain(domain: str) -> None:
+    """Refused with the way to write it, before anything is deployed."""
+    with pytest.raises(UsageError) as caught:
+        SwarmOptions(domain=domain).check()
+
+    assert f"'{domain}' is no base domain" == caught.value.what
+    assert "write it like domain=ci.example.org" == caught.value.remedy
+
+
+def test_a_base_domain_leaves_room_for_names() -> None:
+    """With the longest one, a throw-away app may still have a service `app`."""
+    longest = "a" * 47
+    service = f"{stack_name(cold_domain('keycloak', '1a2b3c', longest))}_app"
+
+    SwarmOptions(domain=longest).check()
+
+    assert 63 == len(service)
+    with pytest.raises(UsageError, match="has 48 characters") as caught:
+        SwarmOptions(domain=f"{longest}a").check()
+    assert "with more than 47 the names of services get too long for Docker" == caught.value.why
+
+
 def test_an_override_file_must_be_there(tmp_path: Path) -> None:
     there, missing = tmp_path / "a.yml", tmp_path / "b.yml"
     there.write_text("services: {}\n")
@@ -93,12 +144,15 @@ def test_options_are_pairs(tmp_path: Path) -> None:
     there = tmp_path / "a.yml"
     there.write_text("x")
     pairs = [("override", str(there)), ("proxy", "http://10.0.0.5"), ("override", "missing.yml")]
+    pairs.append(("domain", "ci.example.org"))
 
     found = SwarmOptions.read(pairs)
 
-    assert SwarmOptions((there, Path("missing.yml")), "http://10.0.0.5") == found
+    wanted = SwarmOptions((there, Path("missing.yml")), "http://10.0.0.5", "ci.example.org")
+    assert wanted == found
     digest = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
     assert (
+        "domain=ci.example.org",
         "proxy=http://10.0.0.5",
         f"override={there} sha256:{digest}",
         "override=missing.yml cannot be read: No such file or directory",
@@ -112,7 +166,8 @@ def test_options_are_pairs(tmp_path: Path) -> None:
     [
         ([("proxies", "x")], "engine swarm has no option 'proxies'"),
         ([("", "x")], "engine swarm has no option ''"),
-        ([("proxy", "a"), ("proxy", "b")], "engine swarm was given two proxies"),
+        ([("proxy", "a"), ("proxy", "b")], "engine swarm was given the option 'proxy' twice"),
+        ([("domain", "a"), ("domain", "a")], "engine swarm was given the option 'domain' twice"),
     ],
 )
 def test_options_that_are_none(pairs: list[tuple[str, str]], what: str) -> None:

@@ -250,6 +250,74 @@ def test_plan_is_of_the_engine_that_is_named(both: Both) -> None:
     assert "quick on far\n" in warmci("plan", "ghost", "--quick", "--engine", "far").stdout
 
 
+def test_plan_says_what_auto_would_choose(both: Both) -> None:
+    """And why, for people and for machines."""
+    why = "auto: there are canonicals on far and process, this is the newest"
+
+    assert (
+        f"quick on far ({why})\n" in warmci("plan", "ghost", "--quick", "--engine", "auto").stdout
+    )
+    found = parsed(warmci("plan", "ghost", "--json", "--engine", "auto").stdout)
+    assert ("far", why) == (found["engine"], found["engine_reason"])
+
+
+@pytest.mark.parametrize(
+    "words", [("plan", "ghost"), ("seed", "ghost"), ("live", "start")], ids=" ".join
+)
+def test_an_option_that_the_engine_has_not_is_refused(
+    both: Both, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """Before anything is done."""
+    monkeypatch.undo()
+    monkeypatch.setenv("WARMCI_STATE", str(both.process.state))
+    tests = str(
+        Path(__file__).parents[2] / "recipe_tests"
+        if words[0] == "live"
+        else both.process.recipe.parent
+    )
+
+    done = warmci(*words, "--tests", tests, "--engine-option", "proxi=x")
+
+    assert 2 == done.exit_code
+    assert "engine process has no option 'proxi'" in done.stderr
+
+
+def test_plan_tells_the_engine(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the run would be told."""
+    told = []
+
+    def far(*arguments: Any) -> Any:
+        told.append(arguments[-1])
+        return both.far.engine()
+
+    monkeypatch.setitem(ENGINES, "far", far)
+    done = warmci("plan", "ghost", "--engine", "far", "--engine-option", "a=b")
+
+    assert 0 == done.exit_code, done.output
+    assert [(("a", "b"),)] == told
+
+
+def test_seeding_if_missing_finds_the_known_good_where_it_is(both: Both) -> None:
+    """With `auto` on whichever engine, also while that is down."""
+    shutil.rmtree(both.process.opened.canonicals("process"))
+    both.far.trouble["check"] = lambda *_: pytest.fail("asked")
+
+    done = warmci("seed", "ghost", "--if-missing", "--engine", "auto")
+
+    assert 0 == done.exit_code, done.output
+    assert "ghost: nothing to do, known-good is 1.1.0+1.1" in done.stdout
+
+
+@pytest.mark.parametrize("verb", ["recover", "reap", "status"])
+def test_verbs_for_all_have_nothing_to_choose(both: Both, verb: str) -> None:
+    """Where no engine is named they act on all."""
+    done = warmci(verb, "--engine", "auto")
+
+    assert 2 == done.exit_code
+    assert "there is no engine 'auto'" in done.stderr
+    assert "name an engine that there is, or none" in done.stderr
+
+
 def test_plan_takes_the_variable(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WARMCI_ENGINE", "far")
 

@@ -21,6 +21,7 @@ from pytest_warmci.engines.process.records import KEY, OwnerRecord, Records
 from pytest_warmci.engines.secrets import read_secret, secret_values
 from pytest_warmci.errors import AddressTaken, NotEvaluated, RecipeFailed
 from pytest_warmci.model import RunningService, Stack
+from pytest_warmci.naming import BASE_DOMAIN
 from pytest_warmci.protocols import AppPlace, Progress
 
 _DATA = "volumes"
@@ -39,6 +40,7 @@ class ProcessEngine:
     """
 
     name = "process"
+    base_domain = BASE_DOMAIN
     told: Sequence[str] = ()
 
     def __init__(self, recipe_folder: Path, cache: Path, progress: Progress) -> None:

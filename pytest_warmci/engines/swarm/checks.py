@@ -23,6 +23,21 @@ def check_swarm(docker: Docker, info: Facts) -> None:
     Raises:
         EngineUnavailable: It is not.
     """
+    check_manager(docker, info)
+    if shutil.which("docker") is None:
+        raise EngineUnavailable(
+            "there is no program `docker`",
+            why="stacks are deployed with it",
+            remedy="install Docker's command line",
+        )
+
+
+def check_manager(docker: Docker, info: Facts) -> None:
+    """See that an engine is a manager of a Swarm.
+
+    Raises:
+        EngineUnavailable: It is not.
+    """
     where = f"{docker.endpoint.url} ({docker.endpoint.origin})"
     swarm = info["Swarm"]
     if swarm.get("LocalNodeState") != "active":
@@ -37,12 +52,6 @@ def check_swarm(docker: Docker, info: Facts) -> None:
             "the Docker engine is a worker of its Swarm, not a manager",
             where=where,
             remedy="name a manager in DOCKER_HOST, or promote this node: docker node promote",
-        )
-    if shutil.which("docker") is None:
-        raise EngineUnavailable(
-            "there is no program `docker`",
-            why="stacks are deployed with it",
-            remedy="install Docker's command line",
         )
 
 
@@ -92,10 +101,24 @@ def provide_images(docker: Docker, stack: Stack, progress: Progress) -> None:
         FetchFailed: An image cannot be had.
         EngineUnavailable: A network is missing.
     """
-    for image in dict.fromkeys(service.image for service in stack.services.values()):
-        if docker.find_image(image) is None:
-            progress(f"pulling {image}")
-            docker.pull(image)
+    for image in missing_images(docker, stack):
+        progress(f"pulling {image}")
+        docker.pull(image)
+    check_networks(docker, stack)
+
+
+def missing_images(docker: Docker, stack: Stack) -> list[str]:
+    """Return the images of a stack that this node has not."""
+    images = dict.fromkeys(service.image for service in stack.services.values())
+    return [image for image in images if docker.find_image(image) is None]
+
+
+def check_networks(docker: Docker, stack: Stack) -> None:
+    """See that the networks that a stack uses of others are there.
+
+    Raises:
+        EngineUnavailable: One is missing.
+    """
     there = docker.network_names()
     for full in stack.shared.networks.values():
         if full not in there:

@@ -39,7 +39,7 @@ from pytest_warmci.engines.swarm.proof import proof_of
 from pytest_warmci.engines.swarm.secrets import create_secrets
 from pytest_warmci.errors import CommandFailed, NotEvaluated, RecipeFailed, StateDamaged
 from pytest_warmci.model import FORMAT, RunningService, Stack
-from pytest_warmci.naming import new_token, stack_name
+from pytest_warmci.naming import BASE_DOMAIN, new_token, stack_name
 from pytest_warmci.protocols import AppPlace, Progress
 
 _EVERY: Final = 0.2
@@ -89,6 +89,11 @@ class SwarmEngine:
     @cached_property
     def _info(self) -> Facts:
         return self._docker.info()
+
+    @property
+    def base_domain(self) -> str:
+        """What the domains of apps end in."""
+        return self._options.domain or BASE_DOMAIN
 
     @property
     def told(self) -> Sequence[str]:

@@ -15,6 +15,10 @@ from pytest_warmci.clients.yamlfile import load_mapping
 from pytest_warmci.errors import UsageError
 
 _HOST: Final = re.compile(r"[a-zA-Z0-9.-]+")
+_LABEL: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+
+_LONGEST_BASE: Final = 47
+"""Characters of a base domain: a service `app` of a throw-away app has 63 for its whole name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +29,12 @@ class SwarmOptions:
         overrides: Compose files that are merged after a recipe's own.
         proxy: Where the Swarm's proxy answers, like `http://10.0.0.5:8080`; empty: at the apps'
             own domains, by https.
+        domain: What the domains of all apps end in, like `ci.example.org`; empty: the default.
     """
 
     overrides: tuple[Path, ...] = ()
     proxy: str = ""
+    domain: str = ""
 
     @classmethod
     def read(cls, pairs: Iterable[tuple[str, str]]) -> SwarmOptions:
@@ -37,29 +43,28 @@ class SwarmOptions:
         Raises:
             UsageError: There is no such option, or one that can be given once was given twice.
         """
-        overrides: list[Path] = []
-        proxies: list[str] = []
+        given: dict[str, list[str]] = {"domain": [], "override": [], "proxy": []}
         for name, value in pairs:
-            if name == "override":
-                overrides.append(Path(value))
-            elif name == "proxy":
-                proxies.append(value)
-            else:
+            if name not in given:
                 raise UsageError(
                     f"engine swarm has no option '{name}'",
-                    remedy="override=FILE (as often as needed) and proxy=URL are there",
+                    remedy="domain=BASE, override=FILE (as often as needed) and proxy=URL are there",
                 )
-        if len(proxies) > 1:
-            raise UsageError(
-                "engine swarm was given two proxies",
-                why=" and ".join(proxies),
-                remedy="name one of them",
-            )
-        return cls(tuple(overrides), proxies[0] if proxies else "")
+            given[name].append(value)
+        for name in ("domain", "proxy"):
+            if len(given[name]) > 1:
+                raise UsageError(
+                    f"engine swarm was given the option '{name}' twice",
+                    why=" and ".join(given[name]),
+                    remedy="name one of them",
+                )
+        overrides = tuple(map(Path, given["override"]))
+        return cls(overrides, "".join(given["proxy"]), "".join(given["domain"]))
 
     def words(self) -> tuple[str, ...]:
         """Return the options in words, for results: a file with the digest of its content."""
-        found = [f"proxy={self.proxy}"] if self.proxy else []
+        named = (("domain", self.domain), ("proxy", self.proxy))
+        found = [f"{name}={value}" for name, value in named if value]
         for path in self.overrides:
             try:
                 content = f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
@@ -90,6 +95,8 @@ class SwarmOptions:
                     remedy="correct the engine option 'override'",
                 )
         self.contents()
+        if self.domain:
+            _check_domain(self.domain)
         if self.proxy and not _is_base(self.proxy):
             raise UsageError(
                 f"'{self.proxy}' is not where a proxy answers",
@@ -104,6 +111,27 @@ class SwarmOptions:
         answer_for(domain, parts.hostname or "")
         port = f":{parts.port}" if parts.port else ""
         return f"{parts.scheme}://{domain}{port}"
+
+
+def _check_domain(text: str) -> None:
+    """See that a base domain is one in DNS, and short enough for Docker.
+
+    Raises:
+        UsageError: It is not.
+    """
+    labels = text.split(".")
+    if not all(map(_LABEL.fullmatch, labels)) or labels[-1].isdigit():
+        raise UsageError(
+            f"'{text}' is no base domain",
+            why="it must be a domain name in small letters, without a dot at its ends",
+            remedy="write it like domain=ci.example.org",
+        )
+    if len(text) > _LONGEST_BASE:
+        raise UsageError(
+            f"the base domain {text} has {len(text)} characters",
+            why=f"with more than {_LONGEST_BASE} the names of services get too long for Docker",
+            remedy="choose a shorter one",
+        )
 
 
 def _is_base(url: str) -> bool:
