@@ -66,6 +66,15 @@ def test_what_is_no_proxy(proxy: str) -> None:
     assert "write it like http://10.0.0.5:8080" == caught.value.remedy
 
 
+def test_ways_to_the_data_of_volumes() -> None:
+    for way in ("", "mount", "engine"):
+        SwarmOptions(volumes=way).check()
+
+    with pytest.raises(UsageError) as caught:
+        SwarmOptions(volumes="mounts").check()
+    assert "correct the engine option 'volumes': mount or engine" == caught.value.remedy
+
+
 def test_an_override_file_must_be_there(tmp_path: Path) -> None:
     there, missing = tmp_path / "a.yml", tmp_path / "b.yml"
     there.write_text("services: {}\n")
@@ -96,6 +105,7 @@ def test_options_are_pairs(tmp_path: Path) -> None:
 
     found = SwarmOptions.read(pairs)
 
+    assert ("volumes=engine",) == SwarmOptions.read([("volumes", "engine")]).words()
     assert SwarmOptions((there, Path("missing.yml")), "http://10.0.0.5") == found
     digest = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
     assert (
@@ -112,7 +122,11 @@ def test_options_are_pairs(tmp_path: Path) -> None:
     [
         ([("proxies", "x")], "engine swarm has no option 'proxies'"),
         ([("", "x")], "engine swarm has no option ''"),
-        ([("proxy", "a"), ("proxy", "b")], "engine swarm was given two proxies"),
+        ([("proxy", "a"), ("proxy", "b")], "engine swarm was given 'proxy' twice"),
+        (
+            [("volumes", "mount"), ("volumes", "mount")],
+            "engine swarm was given 'volumes' twice",
+        ),
     ],
 )
 def test_options_that_are_none(pairs: list[tuple[str, str]], what: str) -> None:

@@ -14,6 +14,8 @@ from pytest_warmci.clients.names import answer_for
 from pytest_warmci.clients.yamlfile import load_mapping
 from pytest_warmci.errors import UsageError
 
+WAYS: Final = ("mount", "engine")
+
 _HOST: Final = re.compile(r"[a-zA-Z0-9.-]+")
 
 
@@ -25,10 +27,12 @@ class SwarmOptions:
         overrides: Compose files that are merged after a recipe's own.
         proxy: Where the Swarm's proxy answers, like `http://10.0.0.5:8080`; empty: at the apps'
             own domains, by https.
+        volumes: How the data of volumes are reached: `mount` or `engine`; empty: as it can be.
     """
 
     overrides: tuple[Path, ...] = ()
     proxy: str = ""
+    volumes: str = ""
 
     @classmethod
     def read(cls, pairs: Iterable[tuple[str, str]]) -> SwarmOptions:
@@ -38,28 +42,32 @@ class SwarmOptions:
             UsageError: There is no such option, or one that can be given once was given twice.
         """
         overrides: list[Path] = []
-        proxies: list[str] = []
+        single: dict[str, str] = {}
         for name, value in pairs:
             if name == "override":
                 overrides.append(Path(value))
-            elif name == "proxy":
-                proxies.append(value)
-            else:
+            elif name not in ("proxy", "volumes"):
                 raise UsageError(
                     f"engine swarm has no option '{name}'",
-                    remedy="override=FILE (as often as needed) and proxy=URL are there",
+                    remedy="override=FILE (as often as needed), proxy=URL and volumes=WAY are there",
                 )
-        if len(proxies) > 1:
-            raise UsageError(
-                "engine swarm was given two proxies",
-                why=" and ".join(proxies),
-                remedy="name one of them",
-            )
-        return cls(tuple(overrides), proxies[0] if proxies else "")
+            elif name in single:
+                raise UsageError(
+                    f"engine swarm was given '{name}' twice",
+                    why=f"{single[name]} and {value}",
+                    remedy="name one of them",
+                )
+            else:
+                single[name] = value
+        return cls(tuple(overrides), **single)
 
     def words(self) -> tuple[str, ...]:
         """Return the options in words, for results: a file with the digest of its content."""
-        found = [f"proxy={self.proxy}"] if self.proxy else []
+        found = [
+            f"{name}={value}"
+            for name, value in (("proxy", self.proxy), ("volumes", self.volumes))
+            if value
+        ]
         for path in self.overrides:
             try:
                 content = f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
@@ -90,6 +98,11 @@ class SwarmOptions:
                     remedy="correct the engine option 'override'",
                 )
         self.contents()
+        if self.volumes not in ("", *WAYS):
+            raise UsageError(
+                f"'{self.volumes}' is no way to the data of volumes",
+                remedy=f"correct the engine option 'volumes': {' or '.join(WAYS)}",
+            )
         if self.proxy and not _is_base(self.proxy):
             raise UsageError(
                 f"'{self.proxy}' is not where a proxy answers",
