@@ -244,7 +244,13 @@ class Docker:
         url = f"{api.base_url}/v{api.api_version}/containers/{container}/archive"
         with (
             self._talking(),
-            api.get(url, params={"path": path}, stream=True, timeout=_SECONDS) as answer,
+            api.get(
+                url,
+                params={"path": path},
+                headers={"Accept-Encoding": "identity"},  # else Docker compresses it, slowly
+                stream=True,
+                timeout=_SECONDS,
+            ) as answer,
         ):
             if not answer.ok:
                 raise CommandFailed("Docker refused", where=self.endpoint.url, why=answer.text)
