@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from pytest_warmci.clients.docker import Docker, Endpoint
+from pytest_warmci.clients.docker import Docker, Endpoint, Mount
 from pytest_warmci.engines.swarm import labels
 from pytest_warmci.engines.swarm.belongings import Belongings
 from pytest_warmci.engines.swarm.data import Volumes
-from pytest_warmci.engines.swarm.far import FarVolume
+from pytest_warmci.engines.swarm.far import IMAGE, FarVolume
 from pytest_warmci.errors import NotEvaluated
 from pytest_warmci.protocols import Root
 from pytest_warmci.store import snapshots
@@ -235,9 +235,8 @@ def test_a_volume_that_a_container_uses_is_not_filled(bench: Bench) -> None:
     """Nor anything else changed."""
     furnish(bench.data)
     taken = bench.take("engine")
-    container = bench.docker.create_container(
-        "somebody", "pytest-warmci/nothing:1", {}, mount_of(bench)
-    )
+    mount = Mount(bench.name, "/somewhere", read_only=True, labels={})
+    container = bench.docker.create_container("somebody", IMAGE, {}, mount)
     wreck(bench.data)
     before = bench.facts()
 
@@ -246,12 +245,6 @@ def test_a_volume_that_a_container_uses_is_not_filled(bench: Bench) -> None:
 
     assert before == bench.facts()
     bench.docker.remove("container", container)
-
-
-def mount_of(bench: Bench) -> object:
-    from pytest_warmci.clients.docker import Mount
-
-    return Mount(bench.name, "/somewhere", read_only=True, labels={})
 
 
 KILLED = """\
@@ -277,7 +270,7 @@ def test_killed_while_it_fills_it_is_filled_by_the_next(bench: Bench, tmp_path: 
     with FarVolume(bench.belongings, bench.name).read() as chunks:
         (tmp_path / "stream").write_bytes(b"".join(chunks))
 
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [
             *(sys.executable, "-c", KILLED, bench.swarm.docker_host),
             *(STACK, STATE, bench.name, str(tmp_path / "stream")),
@@ -299,7 +292,7 @@ def test_killed_while_it_fills_it_is_filled_by_the_next(bench: Bench, tmp_path: 
 @pytest.mark.cost(8)
 def test_a_big_file_takes_little_memory(bench: Bench) -> None:
     """It is never in memory as a whole, on neither way."""
-    size = 300_000_000
+    size = 200_000_000
     with (bench.data / "big").open("wb") as file:
         for _ in range(size // 1_000_000):
             file.write(os.urandom(1_000_000))

@@ -191,7 +191,9 @@ def test_a_folder_comes_in_pieces(api: Api) -> None:
 
     [(_, (url,), more)] = api.calls
     assert "http+docker://localhost/v1.41/containers/c0ffee/archive" == url
-    assert {"Accept-Encoding": "identity"} == more.pop("headers")  # not compressed: 20 times slower
+    assert {"Accept-Encoding": "identity"} == more.pop(
+        "headers"
+    )  # not compressed: 20 times slower
     assert {"params": {"path": "/there"}, "stream": True, "timeout": 60} == more
     assert not answer.open
 
