@@ -85,9 +85,7 @@ class UserWorkshop(SwarmWorkshop):
 
     def data(self) -> dict[bytes, object]:
         """What is in the canonical's only volume, as root sees it; times in whole seconds."""
-        [name] = self.front.swarm.docker(
-            "volume", "ls", "--quiet", "--filter", self._ours
-        ).text.split()
+        [name] = self.front.swarm.docker("volume", "ls", "--quiet", "--filter", OURS).text.split()
         top = os.fsencode(self.front.swarm.slot.data / "volumes" / name / "_data")
         found: dict[bytes, object] = {}
         for folder, names, files in os.walk(top):
