@@ -41,20 +41,22 @@ def unpack(stream: Iterable[bytes], folder: Path, top: str) -> None:
     """Unpack a stream whose root is `top` into a folder that is there; member by member."""
     chunks = iter(stream)
     with tarfile.open(fileobj=cast("IO[bytes]", _Reader(chunks)), mode="r|") as tar:
-        tops = []
+        folders = []
         for member in tar:
             name, _, path = member.name.partition("/")
             assert name == top, member.name
-            if not path:
-                tops.append(member)
+            if member.isdir():
+                (folder / path).mkdir(exist_ok=True)
+                folders.append((folder / path, member))
                 continue
             linkname = member.linkname.removeprefix(f"{top}/" if member.islnk() else "")
             placed = member.replace(name=path, linkname=linkname)
             tar.extract(placed, folder, numeric_owner=True, filter="fully_trusted")
-    for member in tops:
-        os.chown(folder, member.uid, member.gid)
-        folder.chmod(member.mode)
-        os.utime(folder, (member.mtime, member.mtime))
+            os.utime(folder / path, (member.mtime, member.mtime), follow_symlinks=False)
+    for place, member in reversed(folders):  # what comes into one changes its time
+        os.chown(place, member.uid, member.gid)
+        place.chmod(member.mode)
+        os.utime(place, (member.mtime, member.mtime))
     assert b"" == b"".join(chunks).strip(b"\0")
 
 
