@@ -27,8 +27,9 @@ from pytest_warmci.store.manifest import (
     Measured,
     known_link,
     measure_entries,
+    read_manifest,
 )
-from pytest_warmci.store.streams import apart, check_carried, read_trees, write_tree
+from pytest_warmci.store.streams import NotCarried, apart, check_carried, read_trees, write_tree
 from pytest_warmci.store.treecopy import allocated, durably
 from pytest_warmci.store.treescan import (
     Node,
@@ -41,7 +42,9 @@ from pytest_warmci.store.treescan import (
 
 __all__ = [
     "Measured",
+    "NotCarried",
     "SnapshotRefused",
+    "check_way",
     "generations",
     "measure",
     "remove",
@@ -134,6 +137,19 @@ def verify(snapshots: Path, generation: str, digest: str) -> Measured:
     return verified(_folder(snapshots, generation), digest).measured
 
 
+def check_way(snapshots: Path, generation: str, roots: Mapping[str, Root]) -> None:
+    """See that a generation can be put back where these roots are; changes nothing.
+
+    Raises:
+        NotCarried: A root is behind an engine now, and was not when it was taken.
+        SnapshotDamaged: The generation's manifest cannot be read.
+    """
+    _, far = apart(roots)
+    if far:
+        entries = read_manifest(_folder(snapshots, generation)).entries
+        check_carried(entry for entry in entries if entry.root in far)
+
+
 def restore(
     snapshots: Path,
     generation: str,
@@ -161,8 +177,8 @@ def restore(
     Raises:
         SnapshotDamaged: The generation is not whole (nothing live has changed), or the result
             differs from it.
-        SnapshotRefused: We may not give something its owner or attributes, or it cannot be put
-            back through an engine (nothing has changed).
+        SnapshotRefused: We may not give something its owner or attributes, or (`NotCarried`) it
+            cannot be put back through an engine (nothing has changed).
         DiskTooSmall: There is not enough room (nothing has changed).
         StateDamaged: The swap is unfinished; run it again.
         NotEvaluated: So is what an engine should have filled.

@@ -43,6 +43,10 @@ Keep = Callable[[Entry, IO[bytes]], Entry]
 """Takes a file's entry and its data; returns the entry with their hash."""
 
 
+class NotCarried(SnapshotRefused):
+    """A snapshot cannot be put back through an engine as it is; it can where the data lie."""
+
+
 def apart(roots: Mapping[str, Root]) -> tuple[dict[str, Path], dict[str, FarRoot]]:
     """Sort roots by whether they are here or behind an engine."""
     near = {name: root for name, root in roots.items() if isinstance(root, Path)}
@@ -75,7 +79,7 @@ def check_carried(entries: Iterable[Entry]) -> None:
     """See that a stream can bring back every one of these entries as it is.
 
     Raises:
-        SnapshotRefused: It cannot; the error says which.
+        NotCarried: It cannot; the error says which.
     """
     for entry in entries:
         if entry.mtime_ns % _SECOND:
@@ -117,7 +121,8 @@ def write_tree(entries: Iterable[Entry], objects: Path, top: str) -> Iterator[by
         yield info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
         if info.size:
             yield from _data_of(entry, objects)
-            yield bytes(-info.size % _BLOCK)
+            # Never an empty piece: to some it is the end.
+            yield from filter(None, [bytes(-info.size % _BLOCK)])
     yield _END
 
 
@@ -165,7 +170,7 @@ def _read_tree(root: str, far: FarRoot, keep: Keep) -> list[Entry]:
                         first = firsts[path] = _path(far, member.linkname)
                         if first not in found:
                             _refuse_stream(far, f"{first!r} comes after another name of it")
-                        found[path] = replace(found[first], path=path, object=None)
+                        found[path] = replace(found[first], path=path)
                     else:
                         found[path] = _kept(root, path, member, tar, far, keep)
                     end = member.offset_data + (member.size + _BLOCK - 1) // _BLOCK * _BLOCK
@@ -189,7 +194,7 @@ def _in_order(found: Mapping[str, Entry], firsts: Mapping[str, str]) -> list[Ent
         entry, identity = found[path], firsts.get(path, path)
         first = named.setdefault(identity, entry)
         if first is not entry:
-            entry = replace(entry, link=(first.root, first.path))
+            entry = replace(entry, link=(first.root, first.path), object=None)
         entries.append(entry)
     return entries
 
@@ -258,7 +263,7 @@ def _data_of(entry: Entry, objects: Path) -> Iterator[bytes]:
 
 
 def _refuse_entry(entry: Entry, why: str) -> NoReturn:
-    raise SnapshotRefused(
+    raise NotCarried(
         "cannot be put back through the engine",
         where=entry.where,
         why=why,

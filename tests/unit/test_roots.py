@@ -19,7 +19,7 @@ from pytest_warmci.store.streams import apart
 from tests import crash, ghost
 from tests.fakes import hurry
 from tests.far_engine import FarEngine, StreamEngine, far
-from tests.unit.haunts import FarHaunt, Haunt
+from tests.unit.haunts import FarHaunt, Haunt, StreamHaunt
 from tests.unit.test_crash_points import deaths
 from tests.unit.test_recover import rot
 
@@ -224,6 +224,46 @@ def test_a_restore_through_an_engine_that_dies_anywhere_is_finished_by_the_next(
             assert digest == snapshots.measure(roots_of(engine, place)).digest, number
             assert [] == unfinished(place.folder), number
     assert halves > 0
+
+
+@pytest.fixture
+def moved(far_haunt: FarHaunt) -> StreamHaunt:
+    """A known-good that was taken where its data lie; now they are reached as streams only."""
+    return StreamHaunt(far_haunt.recipe, far_haunt.state, far_haunt.calls_file)
+
+
+@pytest.mark.parametrize("far_haunt", [FarHaunt], indirect=True)
+def test_a_known_good_that_could_not_be_put_back_is_not_touched(moved: StreamHaunt) -> None:
+    """It is seen before anything begins; a quick run is not evaluated."""
+    before = contents(moved.engine(), moved.place)
+    lane = moved.lane("quick")
+
+    with pytest.raises(snapshots.NotCarried):
+        lane.goto("upgrade", "base")
+    result = lane.close(narrowed=[], interrupted=False)
+
+    assert "not-evaluated" == result.verdict
+    assert "cannot be put back through the engine" in result.reason
+    assert before == contents(moved.engine(), moved.place)
+    assert not (moved.place.folder / "journal.json").exists()
+
+
+@pytest.mark.parametrize("far_haunt", [FarHaunt], indirect=True)
+@pytest.mark.parametrize("begun", [False, True])
+def test_it_is_replaced_by_the_next_green_cold_run(moved: StreamHaunt, begun: bool) -> None:
+    """Also where somebody has begun what cannot be undone here."""
+    if begun:
+        Journal(moved.place.folder).begin("quick", run="dead00", session="s")
+        with pytest.raises(snapshots.NotCarried):
+            again(moved)
+        assert (moved.place.folder / "journal.json").exists()
+
+    lane = ghost.drive(moved.lane("cold", "published"))
+
+    assert lane.result is not None
+    assert lane.result.promoted, lane.result
+    moved.check_known_good()
+    again(moved)
 
 
 def contents(engine: FarEngine, place: Place) -> dict[str, dict[str, str] | None]:

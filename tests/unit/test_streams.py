@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from pytest_warmci.clients import disk
 from pytest_warmci.errors import DiskTooSmall, NotEvaluated, SnapshotDamaged
 from pytest_warmci.protocols import Root
 from pytest_warmci.store import snapshots
+from pytest_warmci.store.manifest import read_manifest
 from pytest_warmci.store.snapshots import SnapshotRefused
 from tests.tar_folder import FolderRoot, pieces
 
@@ -151,12 +152,57 @@ def test_a_stream_of_something_else(tmp_path: Path, members: list[tuple[str, byt
         digest(SentRoot(tmp_path, archive(*members)))
 
 
+def test_the_order_of_a_stream_says_nothing(far: FolderRoot, tmp_path: Path) -> None:
+    """A scan's counts, and whose data are kept under which name."""
+    expected = digest(far)
+    target = io.BytesIO()
+    with (
+        tarfile.open(fileobj=io.BytesIO(far.sent())) as sent,
+        tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        (link,) = (member for member in sent if member.islnk())
+        first, last = sent.getmember(link.linkname), link.name
+        for member in reversed(sent.getmembers()):
+            if member is link:
+                tar.addfile(first.replace(name=last), sent.extractfile(first))
+            elif member is first:
+                tar.addfile(link.replace(name=first.name, linkname=last))
+            else:
+                tar.addfile(member, sent.extractfile(member) if member.isreg() else None)
+    mixed = SentRoot(far.folder, target.getvalue())
+
+    taken = snapshots.take(tmp_path / "kept", "one", {"volume:data": mixed})
+
+    assert expected == taken.digest
+    entries = read_manifest(tmp_path / "kept" / "one").entries
+    kept = [entry.path for entry in entries if entry.object is not None]
+    assert [entry.path for entry in entries if entry.kind == "file" and not entry.link] == kept
+    (far.folder / "a-b").write_text("changed")
+    snapshots.restore(tmp_path / "kept", "one", expected, lambda _: {"volume:data": far})
+    assert b"x" * 1024 == (far.folder / "z").read_bytes()
+
+
 @pytest.mark.parametrize("kind", [tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE])
 def test_devices_and_pipes_are_refused(tmp_path: Path, kind: bytes) -> None:
     with pytest.raises(SnapshotRefused, match="is a device or pipe") as caught:
         digest(SentRoot(tmp_path, archive(TOP, ("it/thing", kind, ""))))
 
     assert f"far {tmp_path.name}: thing" == caught.value.where
+
+
+def test_no_piece_is_empty(far: FolderRoot, tmp_path: Path) -> None:
+    """It would be the end of what is sent, to some."""
+    taken = snapshots.take(tmp_path / "kept", "one", {"volume:data": far}).digest
+
+    class Seeing(FolderRoot):
+        def fill(self, stream: Iterable[bytes]) -> None:
+            chunks = list(stream)
+            assert all(chunks)
+            assert 0 == len(b"".join(chunks)) % 512
+            super().fill(chunks)
+
+    seeing = {"volume:data": Seeing(far.folder)}
+    snapshots.restore(tmp_path / "kept", "one", taken, lambda _: seeing)
 
 
 def test_only_what_every_engine_carries_counts(tmp_path: Path) -> None:
@@ -271,8 +317,8 @@ def test_what_an_engine_did_not_do_is_seen(far: FolderRoot, tmp_path: Path) -> N
     taken = snapshots.take(tmp_path / "kept", "one", roots).digest
 
     class Lazy(FolderRoot):
-        def fill(self, stream: object) -> None:
-            super().fill(stream)  # type: ignore[arg-type]
+        def fill(self, stream: Iterable[bytes]) -> None:
+            super().fill(stream)
             (self.folder / "a" / "x").chmod(0o777)
 
     lazy: dict[str, Root] = {"env": near, "volume:data": Lazy(far.folder)}
