@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
@@ -29,6 +30,42 @@ class AppPlace(Protocol):
     def folder(self) -> Path:
         """The app's folder in the state directory."""
         ...
+
+
+class FarRoot(Protocol):
+    """A root of an app's data that nobody but its engine reaches: as one tar stream, all of it.
+
+    A stream has the root itself first, by the name `top`, and then all that is in it, below that
+    name. It carries no more than the format says, with times in whole seconds, and of the extended
+    attributes only `security.capability`.
+    """
+
+    top: str
+
+    @property
+    def where(self) -> str:
+        """What it is and on which engine, for people."""
+        ...
+
+    def read(self) -> AbstractContextManager[Iterator[bytes]]:
+        """Give the stream of what is there, for a block.
+
+        Raises:
+            NotEvaluated: It is not there: nothing is made for being looked at.
+        """
+        ...
+
+    def fill(self, stream: Iterable[bytes]) -> None:
+        """Replace all that is there with what a stream holds.
+
+        May leave anything behind when it raises, or is killed, but never a root that something
+        uses changed.
+        """
+        ...
+
+
+Root = Path | FarRoot
+"""Where a root of an app is: a file or folder here, or behind its engine."""
 
 
 class Engine(Protocol):
@@ -98,14 +135,14 @@ class Engine(Protocol):
         """List what is still there of an app that was removed or undeployed."""
         ...
 
-    def data(self, app: AppPlace) -> Mapping[str, Path]:
+    def data(self, app: AppPlace) -> Mapping[str, Root]:
         """Map each root of the app's data, as snapshots name it, to where it lies.
 
-        Creates nothing. There may be nothing at such a place; that counts as an absent root.
+        Creates nothing. There may be nothing at such a path; that counts as an absent root.
         """
         ...
 
-    def make_data(self, app: AppPlace, roots: Collection[str]) -> Mapping[str, Path]:
+    def make_data(self, app: AppPlace, roots: Collection[str]) -> Mapping[str, Root]:
         """Make room for these roots where there is none, so that a restore can fill them.
 
         Returns:

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import base64
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from pytest_warmci.clients.docker import Endpoint, Facts
+from pytest_warmci.clients.docker import Endpoint, Facts, Mount
 from pytest_warmci.errors import CommandFailed, FetchFailed
 from pytest_warmci.model import Stack
+from tests.tar_folder import pack, pieces, unpack
 
 NODE = "9j11tfj41478oip84ol6l0vx4"
 NAMESPACE = "com.docker.stack.namespace"
@@ -41,6 +42,8 @@ class FakeDocker:
         others: Services whose tasks Swarm places on another node.
         crashing: Services whose updates are rolled back.
         held: Things that somebody else uses, by their names.
+        helpers: Containers that never ran, by their ids.
+        asked: What was done with them, a word and a volume each.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -61,6 +64,8 @@ class FakeDocker:
         self.others: set[str] = set()
         self.crashing: dict[str, str] = {}
         self.held: set[str] = set()
+        self.helpers: dict[str, Mount] = {}
+        self.asked: list[str] = []
         self.values: dict[str, bytes] = {}
         self.things: dict[str, list[Facts]] = {
             kind: [] for kind in ("service", "network", "secret", "config", "volume")
@@ -90,7 +95,9 @@ class FakeDocker:
         if self._left == 0:
             alive = {each["ID"] for each in self.things["service"]}
             self.all_tasks = [each for each in self.all_tasks if each["ServiceID"] in alive]
-            self.all_containers = [each for each in self.all_containers if each["of"] in alive]
+            self.all_containers = [
+                each for each in self.all_containers if each["of"] in alive or each["of"] is None
+            ]
         return [each for each in self.all_containers if _has(each["Labels"], labels)]
 
     def networks(self, labels: Mapping[str, str]) -> list[Facts]:
@@ -135,7 +142,48 @@ class FakeDocker:
     def create_volume(self, name: str, labels: Mapping[str, str]) -> Facts:
         return self._find("volume", name) or self.add("volume", name, labels)
 
+    def create_image(self, name: str, labels: Mapping[str, str]) -> None:
+        assert name not in self.images, "made again"
+        assert labels
+        self.images[name] = "sha256:" + "0" * 20
+
+    def create_container(
+        self, name: str, image: str, labels: Mapping[str, str], mount: Mount
+    ) -> str:
+        assert image in self.images, "Docker would refuse it"
+        assert name not in {each.get("Name") for each in self.all_containers}, "that name is taken"
+        if self._find("volume", mount.volume) is None:
+            self.add("volume", mount.volume, mount.labels)  # without a word
+        number = f"container-{next(self._ids):09}"
+        self.all_containers.append(
+            {"Id": number, "Name": name, "Labels": dict(labels), "of": None}
+        )
+        self.helpers[number] = mount
+        return number
+
+    def read_archive(self, container: str, path: str) -> Generator[bytes, None, None]:
+        mount = self.helpers[container]
+        assert path == mount.target
+        self.asked.append(f"read {mount.volume}")
+        yield from pieces(pack(self._mounted(mount), path.removeprefix("/")))
+
+    def write_archive(self, container: str, path: str, content: Iterable[bytes]) -> None:
+        mount = self.helpers[container]
+        assert not mount.read_only, "Docker would refuse it"
+        assert path == "/", "that loses the metadata of the volume's root"
+        self.asked.append(f"write {mount.volume}")
+        unpack(content, self._mounted(mount), mount.target.removeprefix("/"))
+
+    def _mounted(self, mount: Mount) -> Path:
+        found = self._find("volume", mount.volume)
+        assert found is not None
+        return Path(found["Mountpoint"])
+
     def remove(self, kind: str, name: str) -> bool:
+        if kind == "container":
+            self.helpers.pop(name, None)
+            self.all_containers = [each for each in self.all_containers if each["Id"] != name]
+            return True
         found = [each for each in self.things[kind] if name in (each.get("ID"), each.get("Id"))]
         if kind == "volume":
             found = [each for each in self.things[kind] if each["Name"] == name]
@@ -272,6 +320,8 @@ class FakeDocker:
     def _is_used(self, kind: str, thing: Facts) -> bool:
         if kind in ("secret", "config"):
             return any(_of_one_stack(each, thing) for each in self.things["service"])
+        if kind == "volume" and thing["Name"] in {each.volume for each in self.helpers.values()}:
+            return True
         if kind in ("network", "volume"):
             stack = labels_of(thing).get(NAMESPACE)
             return any(each["Labels"].get(NAMESPACE) == stack for each in self.all_containers)

@@ -24,7 +24,7 @@ from pytest_warmci.engines.process import keys
 from pytest_warmci.errors import EngineUnavailable, InputError, NotEvaluated, RecipeFailed
 from pytest_warmci.model import RunningService, Stack
 from pytest_warmci.naming import BASE_DOMAIN
-from pytest_warmci.protocols import AppPlace
+from pytest_warmci.protocols import AppPlace, Root
 from pytest_warmci.runs import deploying
 from pytest_warmci.store import treecopy
 from tests.ghost_server import GhostServer
@@ -202,10 +202,10 @@ class FakeEngine:
         rubbish = app.folder.parent / f".rubbish-{app.domain}"
         return found + (["a network"] if rubbish.exists() else [])
 
-    def data(self, app: AppPlace) -> Mapping[str, Path]:
+    def data(self, app: AppPlace) -> Mapping[str, Root]:
         return {"volumes": app.folder / "volumes"}
 
-    def make_data(self, app: AppPlace, roots: Collection[str]) -> Mapping[str, Path]:
+    def make_data(self, app: AppPlace, roots: Collection[str]) -> Mapping[str, Root]:
         self._check_still(app)
         self._must(set(roots) <= {"volumes"}, "makes room for what is none of the data")
         return self.data(app)

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from pytest_warmci.clients import files
-from pytest_warmci.protocols import AppPlace
+from pytest_warmci.protocols import AppPlace, Root
 from tests.fakes import FakeEngine
+from tests.tar_folder import FolderRoot
 
 _ROOT: Final = "volumes/"
 
@@ -21,10 +22,10 @@ class FarEngine(FakeEngine):
 
     name = "far"
 
-    def data(self, app: AppPlace) -> Mapping[str, Path]:
+    def data(self, app: AppPlace) -> Mapping[str, Root]:
         return {_ROOT + name: self._volume(app, name) for name in self.volumes(app)}
 
-    def make_data(self, app: AppPlace, roots: Collection[str]) -> Mapping[str, Path]:
+    def make_data(self, app: AppPlace, roots: Collection[str]) -> Mapping[str, Root]:
         self._check_still(app)
         for root in roots:
             self._must(root.startswith(_ROOT), "makes room for what is none of the data")
@@ -49,6 +50,13 @@ class FarEngine(FakeEngine):
 
     def _volume(self, app: AppPlace, name: str) -> Path:
         return far(app) / name / "_data"
+
+
+class StreamEngine(FarEngine):
+    """The same, and its volumes are reached as streams only."""
+
+    def data(self, app: AppPlace) -> Mapping[str, Root]:
+        return {_ROOT + name: FolderRoot(self._volume(app, name)) for name in self.volumes(app)}
 
 
 def far(app: AppPlace) -> Path:

@@ -89,10 +89,15 @@ def _row(thing: WarmThing) -> tuple[Text | str, ...]:
         recipe,
         f"{entry.version} {entry.commit[:8]}\n{entry.url}",
         _age(entry.promoted_at),
-        human_size(thing.size_bytes),
+        _size(thing),
         states,
         last,
     )
+
+
+def _size(thing: WarmThing) -> str:
+    known = human_size(thing.size_bytes)
+    return known if thing.volumes_bytes is not None else f"{known} + ?"
 
 
 def _phrase(name: str, why: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -26,6 +26,11 @@ _SECONDS: Final = 60
 """How long one answer may take; a hung engine must not hang a run."""
 
 _PULL_SECONDS: Final = 1800
+
+_CHUNK: Final = 1 << 20
+
+_NOTHING: Final = bytes(1024)
+"""A tar archive with nothing in it."""
 
 Facts = dict[str, Any]
 """One thing as Docker describes it."""
@@ -73,6 +78,23 @@ def find_endpoint() -> Endpoint:
         )
     origin = f"context {context.Name}"
     return Endpoint(str(context.Host), origin, ("--context", str(context.Name)), context.TLSConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A volume in a container.
+
+    Args:
+        volume: Its name.
+        target: Where in the container.
+        read_only: Whether the container may only read it.
+        labels: Labels that it gets if it is not there: Docker makes it then.
+    """
+
+    volume: str
+    target: str
+    read_only: bool
+    labels: Mapping[str, str]
 
 
 class Docker:
@@ -177,8 +199,69 @@ class Docker:
         """Create a volume on this node; the one that is there when there is one."""
         return dict(self._asked("create_volume", name, labels=dict(labels)))
 
+    def create_image(self, name: str, labels: Mapping[str, str]) -> None:
+        """Make an image with nothing in it, without a registry.
+
+        Args:
+            name: With its tag.
+            labels: What is written on it; neither names nor values may have blanks.
+        """
+        repository, _, tag = name.rpartition(":")
+        changes = [f"LABEL {key}={value}" for key, value in labels.items()]
+        self._asked(
+            "import_image_from_data", _NOTHING, repository=repository, tag=tag, changes=changes
+        )
+
+    def create_container(
+        self, name: str, image: str, labels: Mapping[str, str], mount: Mount
+    ) -> str:
+        """Create a container that never runs, but has a volume; return its id."""
+        mounts = [
+            docker.types.Mount(
+                mount.target,
+                mount.volume,
+                read_only=mount.read_only,
+                no_copy=True,
+                labels=dict(mount.labels),
+            )
+        ]
+        made = self._asked(
+            "create_container",
+            image,
+            ["never-run"],  # Docker refuses a container without a command
+            name=name,
+            labels=dict(labels),
+            host_config={"Mounts": mounts, "NetworkMode": "none"},
+        )
+        return str(made["Id"])
+
+    def read_archive(self, container: str, path: str) -> Generator[bytes, None, None]:
+        """Yield a folder of a container, its volumes too, as a tar stream in pieces.
+
+        The library's own way to ask would wait for ever for an engine that hangs.
+        """
+        api = self._api
+        url = f"{api.base_url}/v{api.api_version}/containers/{container}/archive"
+        with (
+            self._talking(),
+            api.get(
+                url,
+                params={"path": path},
+                headers={"Accept-Encoding": "identity"},  # else Docker compresses it, slowly
+                stream=True,
+                timeout=_SECONDS,
+            ) as answer,
+        ):
+            if not answer.ok:
+                raise CommandFailed("Docker refused", where=self.endpoint.url, why=answer.text)
+            yield from answer.iter_content(_CHUNK)
+
+    def write_archive(self, container: str, path: str, content: Iterable[bytes]) -> None:
+        """Unpack a tar stream in a folder of a container, its volumes too."""
+        self._asked("put_archive", container, path, content)
+
     def remove(self, kind: str, name: str) -> bool:
-        """Remove a service, network, secret, config or volume; fine when there is none.
+        """Remove a service, network, secret, config, volume or container; fine when there is none.
 
         Returns:
             False while something still uses it.

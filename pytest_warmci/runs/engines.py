@@ -56,7 +56,9 @@ def _swarm(
 ENGINES: Final[dict[str, Opener]] = {DEFAULT_ENGINE: _process, "swarm": _swarm}
 """How each engine is opened, by its name. Opening one looks at nothing and starts nothing."""
 
-OPTIONS_OF: Final[dict[str, tuple[str, ...]]] = {"swarm": ("domain", "override", "proxy")}
+OPTIONS_OF: Final[dict[str, tuple[str, ...]]] = {
+    "swarm": ("domain", "override", "proxy", "volumes")
+}
 """The options that an engine has; one that is not here has none."""
 
 

@@ -87,10 +87,10 @@ def promote(run: Run, cold_seconds: float) -> str:
 
 
 def _recover(run: Run, place: Place) -> None:
-    """Recover; what a dead run left of a known-good that nothing can restore goes."""
+    """Recover; what a dead run left of a known-good that nothing can restore here goes."""
     try:
         run.notes += recover.recover_canonical(run.state, run.engine, place, run.settings.session)
-    except SnapshotDamaged as error:
+    except (SnapshotDamaged, snapshots.NotCarried) as error:
         run.notes.append(error.summary)
         Journal(place.folder).end()
 

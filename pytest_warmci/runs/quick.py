@@ -69,6 +69,7 @@ class QuickTrack:
                 )
             entry, healed = recover.ensure_known_good(run.state, run.engine, place, entry)
             run.notes += healed
+            snapshots.check_way(place.snapshots, entry.generation, roots_of(run.engine, place))
             run.digest_before = entry.digest
             size = snapshots.verify(place.snapshots, entry.generation, entry.digest).size_bytes
             require_free(place.folder, 3 * size + _SPARE, "restoring and upgrading the canonical")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
-from pytest_warmci.protocols import Engine
+from pytest_warmci.protocols import Engine, Root
 from pytest_warmci.runs.place import Place
 from pytest_warmci.store import snapshots
 
 
-def roots_of(engine: Engine, place: Place) -> Mapping[str, Path]:
+def roots_of(engine: Engine, place: Place) -> Mapping[str, Root]:
     """Map each root of an app to where it is; what a snapshot does not know is not among them."""
     return {**engine.data(place), **place.roots}
 
@@ -28,7 +27,7 @@ def restore_roots(engine: Engine, place: Place, generation: str, digest: str) ->
         StateDamaged: The swap is unfinished; run it again.
     """
 
-    def places(present: frozenset[str]) -> Mapping[str, Path]:
+    def places(present: frozenset[str]) -> Mapping[str, Root]:
         return {**engine.make_data(place, present - place.roots.keys()), **place.roots}
 
     present = snapshots.restore(place.snapshots, generation, digest, places)

@@ -32,6 +32,7 @@ from pytest_warmci.store.quarantine import quarantine_reason
 from pytest_warmci.store.registry import Registry
 from pytest_warmci.store.results import Result, read_result
 from pytest_warmci.store.state import StateDirectory, open_state, peek_state
+from pytest_warmci.store.streams import apart
 
 WITNESS: Final = "witness.py"
 NOT_POSSIBLE: Final = 75
@@ -319,5 +320,7 @@ def _place(state: StateDirectory, entry: KnownGood) -> Place:
 
 def _size(state: StateDirectory, entry: KnownGood) -> int:
     place = _place(state, entry)
-    data = keeper(entry.engine, state, lambda _: None).data(place)
-    return sum(tree_bytes(root) for root in data.values()) + tree_bytes(place.snapshots)
+    near, far = apart(keeper(entry.engine, state, lambda _: None).data(place))
+    kept = tree_bytes(place.snapshots)
+    # What is behind an engine is as large as what was just taken of it.
+    return sum(tree_bytes(root) for root in near.values()) + kept + (kept if far else 0)

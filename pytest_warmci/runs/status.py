@@ -38,8 +38,8 @@ Runs = Mapping[Mode, Result]
 class WarmThing:
     """One canonical, or what is there of one that has no known-good yet.
 
-    `states` maps each state that holds to its details; sizes are bytes on disk; `holder` is the
-    lock's record (empty when nameless), None when nobody holds it; `last` has the newest result of
+    `states` maps each state that holds to its details; sizes are bytes on disk, that of volumes
+    None where only the engine can tell, which nobody asks here; `holder` is the lock's record (empty when nameless), None when nobody holds it; `last` has the newest result of
     each mode that ran.
     """
 
@@ -50,14 +50,14 @@ class WarmThing:
     states: Mapping[State, str]
     holder: Mapping[str, Any] | None
     journal: Mapping[str, Any] | None
-    volumes_bytes: int
+    volumes_bytes: int | None
     snapshot_bytes: int
     last: Runs
 
     @property
     def size_bytes(self) -> int:
-        """Bytes on disk of volumes and snapshots."""
-        return self.volumes_bytes + self.snapshot_bytes
+        """Bytes on disk of snapshots, and of volumes as far as that is known."""
+        return (self.volumes_bytes or 0) + self.snapshot_bytes
 
     def to_json(self) -> dict[str, Any]:
         """Return all facts as plain data, without what a witness keeps for itself."""
@@ -219,10 +219,16 @@ def _thing(
         states=states or {"known-good": ""},
         holder=held,
         journal=journal,
-        volumes_bytes=tree_bytes(folder / "volumes"),
+        volumes_bytes=_volumes_bytes(folder, entry),
         snapshot_bytes=tree_bytes(folder / "snapshot"),
         last=last.get((recipe, engine), {}),
     )
+
+
+def _volumes_bytes(folder: Path, entry: KnownGood | None) -> int | None:
+    volumes = folder / "volumes"
+    elsewhere = entry is not None and not volumes.is_dir()
+    return None if elsewhere else tree_bytes(volumes)
 
 
 def _in_flight(

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from typing import IO
 
 from pytest_warmci.errors import SnapshotDamaged
+from pytest_warmci.protocols import Root
 from pytest_warmci.store.manifest import (
     REMEDY,
     Entry,
@@ -19,37 +23,46 @@ from pytest_warmci.store.manifest import (
     read_manifest,
     write_manifest,
 )
-from pytest_warmci.store.treecopy import copy_data, durably
+from pytest_warmci.store.streams import apart, read_trees
+from pytest_warmci.store.treecopy import copy_data, copy_stream, durably
 from pytest_warmci.store.treescan import Node, Scan, changed, hash_of, opened, scan
 
 
-def build_generation(folder: Path, looked: Scan, roots: Mapping[str, Path]) -> Measured:
-    """Create a generation's folder from what was scanned, durably.
+def build_generation(
+    folder: Path, looked: Scan, read: Sequence[Entry], roots: Mapping[str, Root]
+) -> Measured:
+    """Create a generation's folder from what was looked at, durably.
 
     Args:
         folder: Where; does not exist yet, and is of no use when this raises.
-        looked: The scan of the roots.
-        roots: Name to live file or folder.
+        looked: The scan of the roots that are here.
+        read: What the roots behind an engine had when they were read before.
+        roots: Name to live root.
 
     Raises:
-        SnapshotRefused: Something changed since the scan or cannot be read.
+        SnapshotRefused: Something changed since then or cannot be read.
         OSError: It cannot be written.
     """
     folder.mkdir(0o700)
-    objects = folder / "objects"
-    objects.mkdir(0o700)
+    store = _Objects(folder / "objects")
+    near, far = apart(roots)
     entries: list[Entry] = []
     hashes: dict[tuple[str, str], str] = {}
     with durably([folder]):
         for node in looked.nodes:
-            entry = known_link(node.entry, hashes) or _keep(node, objects, len(entries))
+            entry = known_link(node.entry, hashes) or store.copy(node)
             hashes[entry.root, entry.path] = entry.sha256
             entries.append(entry)
         # Each file was checked when its copy was done; this is for folders, and for files that
         # came, went or changed after that.
-        _check_unchanged(looked, scan(roots))
+        _check_unchanged(looked, scan(near))
+        copied = read_trees(far, store.keep)
+        if measure_entries(copied) != measure_entries(read):
+            raise changed(", ".join(root.where for root in far.values()).encode())
+    entries = sorted([*entries, *copied], key=lambda entry: entry.root)
     measured = measure_entries(entries, looked.sockets)
-    write_manifest(folder, looked.roots, entries, measured)
+    kinds = {entry.root: entry.kind for entry in copied if not entry.path}
+    write_manifest(folder, {**looked.roots, **kinds}, entries, measured)
     return measured
 
 
@@ -92,21 +105,39 @@ def verified(folder: Path, digest: str, *, from_disk: bool = False) -> Manifest:
     return manifest
 
 
-def _keep(node: Node, objects: Path, number: int) -> Entry:
-    """Copy a node's data, if it has any; the hash is that of the source, not of the copy."""
-    if node.entry.kind != "file":
-        return node.entry
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    target = os.open(objects / str(number), flags, 0o400)
-    try:
-        with opened(node) as source:
+class _Objects:
+    """The new folder with the data of a generation's files, by number."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._numbers = count()
+        folder.mkdir(0o700)
+
+    def copy(self, node: Node) -> Entry:
+        """Copy a node's data, if it has any; the hash is that of the source, not of the copy."""
+        if node.entry.kind != "file":
+            return node.entry
+        with self._new() as (number, target), opened(node) as source:
             try:
                 copy_data(source, target, node.entry.size)
             except EOFError:
                 raise changed(node.path) from None
             return replace(node.entry, sha256=hash_of(source), object=number)
-    finally:
-        os.close(target)
+
+    def keep(self, entry: Entry, data: IO[bytes]) -> Entry:
+        """Write a file's data that come only once; the hash is that of what came."""
+        with self._new() as (number, target):
+            return replace(entry, sha256=copy_stream(data, target), object=number)
+
+    @contextmanager
+    def _new(self) -> Iterator[tuple[int, int]]:
+        number = next(self._numbers)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        target = os.open(self._folder / str(number), flags, 0o400)
+        try:
+            yield number, target
+        finally:
+            os.close(target)
 
 
 def _check_unchanged(before: Scan, after: Scan) -> None:

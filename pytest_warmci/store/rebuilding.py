@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pytest_warmci.clients import files
@@ -68,38 +68,46 @@ def build(entries: Iterable[Entry], objects: Path, places: Mapping[str, Path]) -
         apply_metadata(path, entry)
 
 
-def swap(live: Mapping[str, Path], built: Mapping[str, Path]) -> list[Path]:
-    """Move everything live aside, then everything built in.
+def move_aside(live: Iterable[Path]) -> list[Path]:
+    """Move everything live aside, durably; return where it is, for the caller to delete.
 
-    In this order the roots that are there are all old or all new at any instant; a crash can leave
-    some of them missing, but never old and new ones together.
-
-    Args:
-        live: All roots; those not in `built` are only removed.
-        built: Root to its new content.
-
-    Returns:
-        What was moved aside; it is the caller's to delete.
+    The one thing that must be durable before anything is moved in: else a power cut could undo a
+    move aside and keep a move in elsewhere. So the roots that are there are all old or all new at
+    any instant; a crash can leave some of them missing, but never old and new ones together.
 
     Raises:
         StateDamaged: A rename failed; the swap is unfinished.
     """
     aside: list[Path] = []
-    parents = {path.parent for path in live.values()}
-    try:
-        for path in live.values():
+    places = list(live)
+    with _swapping():
+        for path in places:
             garbage = files.garbage_name(path)
             with suppress(FileNotFoundError):
                 path.rename(garbage)
                 aside.append(garbage)
-        # The one thing that must be durable between the two: else a power cut could undo a move
-        # aside and keep a move in elsewhere.
-        for parent in parents:
+        for parent in {path.parent for path in places}:
             files.sync_folder(parent)
+    return aside
+
+
+def move_in(built: Mapping[str, Path], live: Mapping[str, Path]) -> None:
+    """Move everything built to its place, durably.
+
+    Raises:
+        StateDamaged: A rename failed; the swap is unfinished.
+    """
+    with _swapping():
         for root, place in built.items():
             place.rename(live[root])
-        for parent in parents:
+        for parent in {path.parent for path in live.values()}:
             files.sync_folder(parent)
+
+
+@contextmanager
+def _swapping() -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise StateDamaged(
             "the restored data could not be put in place",
@@ -108,7 +116,6 @@ def swap(live: Mapping[str, Path], built: Mapping[str, Path]) -> list[Path]:
             remedy=REMEDY,
             changed="volumes were moved aside; the snapshot is whole",
         ) from error
-    return aside
 
 
 def _path(tops: Mapping[str, bytes], root: str, path: str) -> bytes:

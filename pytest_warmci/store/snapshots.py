@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -18,9 +18,18 @@ from typing import Final
 from pytest_warmci.clients import files
 from pytest_warmci.clients.disk import disk_trouble_named, require_free
 from pytest_warmci.errors import InputError, SnapshotDamaged, WarmciError
+from pytest_warmci.protocols import FarRoot, Root
 from pytest_warmci.store import rebuilding
 from pytest_warmci.store.generation import build_generation, verified
-from pytest_warmci.store.manifest import REMEDY, Manifest, Measured, known_link, measure_entries
+from pytest_warmci.store.manifest import (
+    REMEDY,
+    Entry,
+    Measured,
+    known_link,
+    measure_entries,
+    read_manifest,
+)
+from pytest_warmci.store.streams import NotCarried, apart, check_carried, read_trees, write_tree
 from pytest_warmci.store.treecopy import allocated, durably
 from pytest_warmci.store.treescan import (
     Node,
@@ -33,7 +42,9 @@ from pytest_warmci.store.treescan import (
 
 __all__ = [
     "Measured",
+    "NotCarried",
     "SnapshotRefused",
+    "check_way",
     "generations",
     "measure",
     "remove",
@@ -48,35 +59,39 @@ _BUILDING: Final = ".building-"
 _PER_ENTRY: Final = 1024
 """Bytes that an entry takes beside its data, generously: manifest, inode, last block."""
 
+_CHANGED: Final = "the volumes: they may be neither old nor restored"
 
-def measure(roots: Mapping[str, Path]) -> Measured:
+
+def measure(roots: Mapping[str, Root]) -> Measured:
     """Return digest and size of live roots, by content: every file is read.
 
     Two trees have the same digest exactly when a restore of one would change nothing in the other.
 
     Args:
-        roots: Name to file or folder; one that does not exist counts as nothing.
+        roots: Name to root; a path where nothing is counts as nothing.
 
     Raises:
         SnapshotRefused: Something there cannot be read or kept, or changes meanwhile.
     """
-    looked = scan(roots)
+    near, far = apart(roots)
+    looked = scan(near)
     entries = []
     hashes: dict[tuple[str, str], str] = {}
     for node in looked.nodes:
         entries.append(known_link(node.entry, hashes) or with_hash(node))
         hashes[node.entry.root, node.entry.path] = entries[-1].sha256
-    return measure_entries(entries, looked.sockets)
+    entries += read_trees(far)
+    return measure_entries(sorted(entries, key=lambda entry: entry.root), looked.sockets)
 
 
-def take(snapshots: Path, generation: str, roots: Mapping[str, Path]) -> Measured:
+def take(snapshots: Path, generation: str, roots: Mapping[str, Root]) -> Measured:
     """Copy live roots into a new generation; when it returns, that is durable and verified.
 
     Args:
         snapshots: The folder of all generations of the app; created when missing.
         generation: The new one's name.
-        roots: Name to file or folder; one that does not exist is recorded as absent. None may lie
-            inside another, or have anything to do with `snapshots`.
+        roots: Name to root; a path where nothing is is recorded as absent. None may lie inside
+            another, or have anything to do with `snapshots`.
 
     Raises:
         SnapshotRefused: Something cannot be kept or could not be put back by us, changed
@@ -89,15 +104,19 @@ def take(snapshots: Path, generation: str, roots: Mapping[str, Path]) -> Measure
         raise SnapshotRefused(
             "this generation exists", where=str(final), remedy="choose a new name for it"
         )
-    check_apart({**roots, "the snapshot": snapshots})
-    looked = scan(roots)
+    near, far = apart(roots)
+    check_apart({**near, "the snapshot": snapshots})
+    looked = scan(near)
     _check_restorable(looked.nodes)
+    # Read twice: only so it is known what they take, and that nobody writes to them.
+    read = read_trees(far)
+    check_carried(read)
     files.make_folder(snapshots)
-    require_free(snapshots, _needed(looked), "the snapshot")
+    require_free(snapshots, _needed(looked) + _needed_for(read), "the snapshot")
     building = snapshots / (_BUILDING + secrets.token_hex(8))
     try:
         with disk_trouble_named(snapshots):
-            measured = build_generation(building, looked, roots)
+            measured = build_generation(building, looked, read, roots)
         verified(building, measured.digest, from_disk=True)
         files.rename(building, final)
     except BaseException:
@@ -118,24 +137,39 @@ def verify(snapshots: Path, generation: str, digest: str) -> Measured:
     return verified(_folder(snapshots, generation), digest).measured
 
 
+def check_way(snapshots: Path, generation: str, roots: Mapping[str, Root]) -> None:
+    """See that a generation can be put back where these roots are; changes nothing.
+
+    Raises:
+        NotCarried: A root is behind an engine now, and was not when it was taken.
+        SnapshotDamaged: The generation's manifest cannot be read.
+    """
+    _, far = apart(roots)
+    if far:
+        entries = read_manifest(_folder(snapshots, generation)).entries
+        check_carried(entry for entry in entries if entry.root in far)
+
+
 def restore(
     snapshots: Path,
     generation: str,
     digest: str,
-    places: Callable[[frozenset[str]], Mapping[str, Path]],
+    places: Callable[[frozenset[str]], Mapping[str, Root]],
 ) -> frozenset[str]:
     """Bring live roots back to a generation; when it returns, that is durable and verified.
 
-    May be killed at any instant and simply be run again. In between, a root may be missing, but it
-    is never half restored, nor are old and new roots there together.
+    May be killed at any instant and simply be run again. In between, a root may be missing, but
+    one that is here is never half restored, nor are old and new roots there together. A root
+    behind an engine is filled while all those that are here are missing.
 
     Args:
         snapshots: The folder of all generations of the app.
         generation: Which one.
         digest: The digest that it must have.
-        places: Given the roots that the generation has, returns name to live file or folder: at
-            least all of those, and all others that may be there: one that the generation does not
-            have is removed. Called only when the generation was found whole, so it may make room.
+        places: Given the roots that the generation has, returns name to live root: at least all
+            of those, and all others that may be there: one that the generation does not have is
+            removed, if it is here. Called only when the generation was found whole, so it may
+            make room.
 
     Returns:
         The roots that the generation has.
@@ -143,31 +177,38 @@ def restore(
     Raises:
         SnapshotDamaged: The generation is not whole (nothing live has changed), or the result
             differs from it.
-        SnapshotRefused: We may not give something its owner or attributes (nothing has changed).
+        SnapshotRefused: We may not give something its owner or attributes, or (`NotCarried`) it
+            cannot be put back through an engine (nothing has changed).
         DiskTooSmall: There is not enough room (nothing has changed).
         StateDamaged: The swap is unfinished; run it again.
+        NotEvaluated: So is what an engine should have filled.
     """
     folder = _folder(snapshots, generation)
-    manifest = verified(folder, digest)
-    present = frozenset(entry.root for entry in manifest.entries)
-    roots = places(present)
-    _check_places(present, roots, snapshots)
+    entries = verified(folder, digest).entries
+    present = frozenset(entry.root for entry in entries)
+    roots, far = apart(places(present))
+    _check_places(present, roots, far, snapshots)
+    here = [entry for entry in entries if entry.root in roots]
+    there = [entry for entry in entries if entry.root not in roots]
+    check_carried(there)
     for live in roots.values():
         files.make_folder(live.parent)
     # Only now that the snapshot is known to be whole: what was moved aside may be all there is.
     rebuilding.clear_leftovers(roots.values())
-    built = {root: rebuilding.building_place(roots[root]) for root in sorted(present)}
-    _require_room(manifest, folder, roots)
+    built = {root: rebuilding.building_place(roots[root]) for root in sorted(present & {*roots})}
+    _require_room(here, folder, roots)
     try:
         with durably(place.parent for place in built.values()):
-            rebuilding.build(manifest.entries, folder / "objects", built)
-        _compare(built, digest, changed="nothing")
+            rebuilding.build(here, folder / "objects", built)
+        _compare(built, here, changed="nothing")
     except BaseException:
         with suppress(OSError, WarmciError):
             rebuilding.clear_leftovers(roots.values())
         raise
-    aside = rebuilding.swap(roots, built)
-    _compare(roots, digest, changed="the volumes: they may be neither old nor restored")
+    aside = rebuilding.move_aside(roots.values())
+    _fill({root: far[root] for root in sorted(present & {*far})}, there, folder / "objects")
+    rebuilding.move_in(built, roots)
+    _compare(roots, here, changed=_CHANGED)
     for garbage in aside:
         files.remove_tree(garbage)
     return present
@@ -222,6 +263,11 @@ def _needed(looked: Scan) -> int:
     return sum(allocated(node.found) for node in files) + _PER_ENTRY * len(looked.nodes)
 
 
+def _needed_for(entries: Sequence[Entry]) -> int:
+    """Return the bytes that the data of these entries take at most."""
+    return measure_entries(entries).size_bytes + _PER_ENTRY * len(entries)
+
+
 def _check_restorable(nodes: Iterable[Node]) -> None:
     """Refuse to keep what we could not put back: such a known-good would be none."""
     if os.geteuid() == 0:
@@ -237,9 +283,14 @@ def _check_restorable(nodes: Iterable[Node]) -> None:
             )
 
 
-def _check_places(present: frozenset[str], roots: Mapping[str, Path], snapshots: Path) -> None:
+def _check_places(
+    present: frozenset[str],
+    roots: Mapping[str, Path],
+    far: Mapping[str, FarRoot],
+    snapshots: Path,
+) -> None:
     check_apart({**roots, "the snapshot": snapshots})
-    homeless = sorted(present - roots.keys())
+    homeless = sorted(present - roots.keys() - far.keys())
     if homeless:
         raise SnapshotRefused(
             f"no place is given for {', '.join(homeless)}", where=str(snapshots), remedy=REMEDY
@@ -253,10 +304,10 @@ def _check_places(present: frozenset[str], roots: Mapping[str, Path], snapshots:
             )
 
 
-def _require_room(manifest: Manifest, folder: Path, roots: Mapping[str, Path]) -> None:
+def _require_room(entries: Iterable[Entry], folder: Path, roots: Mapping[str, Path]) -> None:
     needed: dict[int, int] = {}
     places: dict[int, Path] = {}
-    for entry in manifest.entries:
+    for entry in entries:
         parent = roots[entry.root].parent
         device = parent.stat().st_dev
         places[device] = parent
@@ -267,7 +318,16 @@ def _require_room(manifest: Manifest, folder: Path, roots: Mapping[str, Path]) -
         require_free(parent, needed[device], "restoring the snapshot")
 
 
-def _compare(roots: Mapping[str, Path], digest: str, *, changed: str) -> None:
+def _fill(far: Mapping[str, FarRoot], entries: Sequence[Entry], objects: Path) -> None:
+    """Fill roots behind an engine, and read them back."""
+    for name, root in far.items():
+        own = (entry for entry in entries if entry.root == name)
+        root.fill(write_tree(own, objects, root.top))
+    _compare(far, entries, changed=_CHANGED)
+
+
+def _compare(roots: Mapping[str, Root], entries: Iterable[Entry], *, changed: str) -> None:
+    digest = measure_entries(entries).digest
     found = measure(roots).digest
     if found != digest:
         raise SnapshotDamaged(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from pytest_warmci.store.manifest import Entry, bytes_of
 from pytest_warmci.store.treescan import SnapshotRefused, read_xattrs
@@ -31,6 +32,23 @@ def copy_data(source: int, target: int, size: int) -> None:
         reached = _copy_in_kernel(source, target, start, end)
         _copy_by_hand(source, target, reached, end)
     os.ftruncate(target, size)
+
+
+def copy_stream(source: IO[bytes], target: int) -> str:
+    """Copy all of a stream into an open empty file, zeros as holes; return its sha256, in hex.
+
+    Raises:
+        OSError: Reading or writing failed.
+    """
+    digest = hashlib.sha256()
+    size = 0
+    while chunk := source.read(_CHUNK):
+        digest.update(chunk)
+        if chunk.count(0) != len(chunk):
+            _write(target, memoryview(chunk), size)
+        size += len(chunk)
+    os.ftruncate(target, size)
+    return digest.hexdigest()
 
 
 def data_ranges(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
@@ -130,13 +148,18 @@ def _copy_in_kernel(source: int, target: int, start: int, end: int) -> int:
 
 def _copy_by_hand(source: int, target: int, start: int, end: int) -> None:
     while start < end:
-        chunk = memoryview(os.pread(source, min(_CHUNK, end - start), start))
+        chunk = os.pread(source, min(_CHUNK, end - start), start)
         if not chunk:
             raise EOFError
-        while chunk:
-            count = os.pwrite(target, chunk, start)
-            chunk = chunk[count:]
-            start += count
+        _write(target, memoryview(chunk), start)
+        start += len(chunk)
+
+
+def _write(target: int, data: memoryview, start: int) -> None:
+    while data:
+        count = os.pwrite(target, data, start)
+        data = data[count:]
+        start += count
 
 
 def _set_xattrs(path: bytes, entry: Entry) -> None:

@@ -104,7 +104,8 @@ def provide_images(swarm: Swarm) -> None:
 class SwarmGround:
     """A private Swarm."""
 
-    def __init__(self, request: pytest.FixtureRequest, folder: Path) -> None:
+    def __init__(self, request: pytest.FixtureRequest, folder: Path, volumes: str = "") -> None:
+        self._volumes = volumes
         self._swarm: Swarm = request.getfixturevalue("swarm")
         self._folder = folder
         self._apps = 0
@@ -120,7 +121,8 @@ class SwarmGround:
         override = self._folder / f"override-{self._apps}.yml"
         override.write_text(OVERRIDE.replace("PUBLISHED", str(published)))
         proxy = f"http://{self._swarm.node_ip}:{published}"
-        return SwarmEngine("contract", SwarmOptions((override,), proxy), lambda _text: None)
+        options = SwarmOptions((override,), proxy, self._volumes)
+        return SwarmEngine("contract", options, lambda _text: None)
 
 
 GROUNDS: dict[str, Callable[[pytest.FixtureRequest, Path], Ground]] = {

@@ -11,7 +11,7 @@ import pytest
 from pytest_warmci.clients.waiting import Look, wait_until
 from pytest_warmci.errors import NotEvaluated, RecipeFailed
 from pytest_warmci.model import Stack
-from pytest_warmci.protocols import Engine
+from pytest_warmci.protocols import Engine, Root
 from pytest_warmci.store import snapshots
 from tests.contract import tiny
 from tests.contract.grounds import GROUNDS, Ground
@@ -69,7 +69,7 @@ class Bench:
     def restore(self, kept: Path, digest: str) -> None:
         """Put the data of the only generation of a snapshot back, as runs do."""
 
-        def places(present: frozenset[str]) -> Mapping[str, Path]:
+        def places(present: frozenset[str]) -> Mapping[str, Root]:
             return self.engine.make_data(self.spot, present)
 
         present = snapshots.restore(kept, "one", digest, places)

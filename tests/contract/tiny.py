@@ -13,7 +13,9 @@ from pathlib import Path
 from pytest_warmci.clients import http
 from pytest_warmci.model import Revision, Stack
 from pytest_warmci.naming import stack_name
+from pytest_warmci.protocols import Root
 from pytest_warmci.recipes.compose import render
+from pytest_warmci.store.streams import apart, read_trees
 from tests.unit import process_app
 
 WEB_IMAGE, DB_IMAGE = "example.org/tiny-web", "example.org/tiny-db"
@@ -145,7 +147,9 @@ def page(url: str) -> str:
     return answer.text if answer.status == 200 else ""
 
 
-def starts(data: Mapping[str, Path]) -> int:
+def starts(data: Mapping[str, Root]) -> int:
     """Count how often the server has started on this data."""
-    found = [path for root in data.values() for path in root.rglob("starts")]
-    return len(found[0].read_text()) if found else 0
+    near, far = apart(data)
+    found = [path.stat().st_size for root in near.values() for path in root.rglob("starts")]
+    found += [entry.size for entry in read_trees(far) if entry.path == "starts"]
+    return found[0] if found else 0

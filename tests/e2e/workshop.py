@@ -67,11 +67,17 @@ class Workshop:
     Args:
         state: The state directory; made by the first session.
         recipe: The recipe's folder.
+
+    Attributes:
+        python: The words that run Python in a session.
+        folder: Where it runs.
     """
 
     def __init__(self, state: Path, recipe: Path = KEYCLOAK) -> None:
         self.root = state
         self.recipe = recipe
+        self.python: tuple[str | Path, ...] = (sys.executable,)
+        self.folder = ROOT
 
     def pytest(self, *words: str, env: dict[str, str] | None = None) -> Outcome:
         """Run a real session on the recipe's folder (or on the ids among `words`)."""
@@ -81,14 +87,14 @@ class Workshop:
         rest = [word for word in words if word not in ids]
         done = command.run(
             [
-                sys.executable,
+                *self.python,
                 *("-m", "pytest", "-rs", "-o", f"cache_dir={self.root}.cache"),
                 *(ids or [str(self.recipe)]),
                 *(f"--warmci-state={self.root}", f"--warmci-json={target}"),
                 *rest,
             ],
             timeout=LIMIT,
-            cwd=ROOT,
+            cwd=self.folder,
             env={**clean_environment(), **(env or {})},
             check=False,
         )

@@ -13,7 +13,7 @@ from pytest_warmci.store import key_stock
 from pytest_warmci.store.state import open_state
 from tests import ghost, sso_ghost
 from tests.fakes import broken_rules, hurry, stop_all
-from tests.unit.haunts import FarHaunt, Haunt, SsoHaunt, cheap_pair
+from tests.unit.haunts import FarHaunt, Haunt, SsoHaunt, StreamHaunt, cheap_pair
 from tests.unit.live_fakes import FakeLive, alive, fake_live
 from tests.unit.signing import Signing, signing_for
 
@@ -40,13 +40,17 @@ def haunt(haunted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     assert [] == broken_rules(calls)
 
 
-@pytest.fixture
+@pytest.fixture(params=[FarHaunt, StreamHaunt], ids=["elsewhere", "streamed"])
 def far_haunt(
-    haunted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    haunted: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[FarHaunt]:
     """The recipe with a known-good on an engine whose data are not in the app's folder."""
     hurry(monkeypatch)
-    made = FarHaunt(haunted / "recipe_tests" / "ghost", tmp_path / "state", tmp_path / "calls")
+    kind: type[FarHaunt] = request.param
+    made = kind(haunted / "recipe_tests" / "ghost", tmp_path / "state", tmp_path / "calls")
     lane = ghost.drive(made.lane("cold", "published"))
     assert lane.result is not None
     assert lane.result.promoted, lane.result

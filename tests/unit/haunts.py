@@ -21,7 +21,7 @@ from pytest_warmci.store.state import StateDirectory, open_state
 from tests import ghost
 from tests.fake_keycloak import FakeKeycloak
 from tests.fakes import FakeEngine, Trouble
-from tests.far_engine import FarEngine
+from tests.far_engine import FarEngine, StreamEngine
 from tests.sso_ghost import KeycloakApp, KeycloakEngine
 
 WHO = Holder("", "live", "a test")
@@ -95,6 +95,14 @@ class FarHaunt(Haunt):
 
     def engine(self) -> FarEngine:
         return FarEngine(self.calls_file, self.trouble)
+
+
+@dataclass
+class StreamHaunt(FarHaunt):
+    """The same where they are reached as streams only."""
+
+    def engine(self) -> StreamEngine:
+        return StreamEngine(self.calls_file, self.trouble)
 
 
 @dataclass

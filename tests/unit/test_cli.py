@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -265,6 +266,17 @@ def test_status_is_a_table(here: Path) -> None:
         done.stdout,
     )
     assert "\x1b" not in done.stdout
+
+
+def test_status_says_which_size_it_does_not_know(here: Path) -> None:
+    """Volumes of a Swarm."""
+    state = open_state(here / "state")
+    put_known_good(state.root)
+    assert " + ?" not in warmci("status", "--state", "state").stdout
+
+    shutil.rmtree(state.app("process", DOMAIN) / "volumes")
+
+    assert re.search(r"\d KiB \+ \?", warmci("status", "--state", "state").stdout)
 
 
 def test_status_does_not_colour_files(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

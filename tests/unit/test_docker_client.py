@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import io
+import tarfile
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, Self
 
 import pytest
 from docker.errors import APIError, DockerException, NotFound
 from requests.exceptions import ReadTimeout
 
 from pytest_warmci.clients import command
-from pytest_warmci.clients.docker import Docker
+from pytest_warmci.clients.docker import Docker, Mount
 from pytest_warmci.errors import CommandFailed, EngineUnavailable, FetchFailed
 from tests.unit.docker_library import LOCAL, Api, library, refused
 
@@ -109,10 +111,134 @@ def test_the_end_of_a_log(api: Api) -> None:
     assert [("service_logs", ("id",), asked)] == api.calls
 
 
+# -- containers that never run -------------------------------------------------------------------
+
+
+def test_an_image_of_nothing(api: Api) -> None:
+    """From an archive without a file."""
+    api.answers["import_image_from_data"] = '{"status":"sha256:1"}'
+
+    Docker(LOCAL).create_image("some/nothing:1", OURS)
+
+    [(_, (data,), more)] = api.calls
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        assert [] == tar.getnames()
+    assert {
+        "repository": "some/nothing",
+        "tag": "1",
+        "changes": ["LABEL a=1", "LABEL b=2"],
+    } == more
+
+
+def test_a_container_with_a_volume(api: Api) -> None:
+    """Docker must not fill it from the image, and not hide what it makes."""
+    api.answers["create_container"] = {"Id": "c0ffee", "Warnings": None}
+    mount = Mount("v", "/there", read_only=True, labels={"mistake": "1"})
+
+    assert "c0ffee" == Docker(LOCAL).create_container("name", "image:1", OURS, mount)
+
+    [(_, (image, command), more)] = api.calls
+    assert "image:1" == image
+    assert command
+    host = more.pop("host_config")
+    assert {"name": "name", "labels": OURS} == more
+    assert "none" == host["NetworkMode"]
+    options = {"NoCopy": True, "Labels": {"mistake": "1"}}
+    assert [
+        {
+            "Target": "/there",
+            "Source": "v",
+            "Type": "volume",
+            "ReadOnly": True,
+            "VolumeOptions": options,
+        }
+    ] == host["Mounts"]
+
+
+class Answer:
+    """What the engine sends when a folder is asked for."""
+
+    def __init__(self, chunks: list[bytes | Exception], text: str = "") -> None:
+        self._chunks = chunks
+        self.ok, self.text = not text, text
+        self.open = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.open = False
+
+    def iter_content(self, size: int) -> Iterator[bytes]:
+        assert size >= 1 << 16
+        for chunk in self._chunks:
+            if isinstance(chunk, Exception):
+                raise chunk
+            yield chunk
+
+
+def archive(api: Api, answer: Answer) -> Generator[bytes, None, None]:
+    api.answers |= {"get": answer}
+    api.base_url, api.api_version = "http+docker://localhost", "1.41"  # type: ignore[attr-defined]
+    return Docker(LOCAL).read_archive("c0ffee", "/there")
+
+
+def test_a_folder_comes_in_pieces(api: Api) -> None:
+    """An engine that hangs in between must not hang us."""
+    answer = Answer([b"one", b"two"])
+
+    assert [b"one", b"two"] == list(archive(api, answer))
+
+    [(_, (url,), more)] = api.calls
+    assert "http+docker://localhost/v1.41/containers/c0ffee/archive" == url
+    assert {"Accept-Encoding": "identity"} == more.pop(
+        "headers"
+    )  # not compressed: 20 times slower
+    assert {"params": {"path": "/there"}, "stream": True, "timeout": 60} == more
+    assert not answer.open
+
+
+def test_a_folder_that_does_not_come(api: Api) -> None:
+    """Refused, or cut off in the middle."""
+    with pytest.raises(CommandFailed) as caught:
+        list(archive(api, Answer([], "Could not find the file /there")))
+    assert "Could not find the file /there" == caught.value.why
+
+    answer = Answer([b"one", ReadTimeout("too long")])
+    pieces = archive(api, answer)
+    assert b"one" == next(pieces)
+    with pytest.raises(EngineUnavailable):
+        next(pieces)
+    assert not answer.open
+
+
+def test_one_that_is_not_wanted_any_more_is_let_go(api: Api) -> None:
+    answer = Answer([b"one", b"two"])
+    pieces = archive(api, answer)
+    next(pieces)
+
+    pieces.close()
+
+    assert not answer.open
+
+
+def test_a_folder_is_written(api: Api) -> None:
+    """What goes wrong with what is sent is not the engine's fault."""
+    api.answers["put_archive"] = True
+    pieces = iter([b"one"])
+
+    Docker(LOCAL).write_archive("c0ffee", "/", pieces)
+
+    assert [("put_archive", ("c0ffee", "/", pieces), {})] == api.calls
+    api.answers["put_archive"] = refused(500, "no space left on device")
+    with pytest.raises(CommandFailed, match="Docker refused"):
+        Docker(LOCAL).write_archive("c0ffee", "/", pieces)
+
+
 # -- removing ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["service", "network", "secret", "config", "volume"])
+@pytest.mark.parametrize("kind", ["service", "network", "secret", "config", "volume", "container"])
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [

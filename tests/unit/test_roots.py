@@ -15,10 +15,11 @@ from pytest_warmci.runs.roots import clear_roots, restore_roots, roots_of
 from pytest_warmci.store import snapshots
 from pytest_warmci.store.journal import Journal
 from pytest_warmci.store.state import open_state
-from tests import ghost
+from pytest_warmci.store.streams import apart
+from tests import crash, ghost
 from tests.fakes import hurry
-from tests.far_engine import FarEngine, far
-from tests.unit.haunts import FarHaunt, Haunt
+from tests.far_engine import FarEngine, StreamEngine, far
+from tests.unit.haunts import FarHaunt, Haunt, StreamHaunt
 from tests.unit.test_crash_points import deaths
 from tests.unit.test_recover import rot
 
@@ -139,7 +140,8 @@ def test_clearing_leaves_no_root(far_haunt: FarHaunt) -> None:
         with hold(far_haunt.opened.lock(place.domain), who=NEXT, limit=0):
             clear_roots(engine, place)
 
-        assert [] == [str(path) for path in roots_of(engine, place).values() if path.exists()]
+        near, _ = apart(roots_of(engine, place))
+        assert [] == [str(path) for path in near.values() if path.exists()]
         assert [] == engine.volumes(place)
         assert place.snapshots.is_dir()
 
@@ -177,6 +179,91 @@ def test_a_restore_that_dies_anywhere_is_finished_by_the_next(
             assert new == contents(engine, place), where
             assert digest == snapshots.measure(roots_of(engine, place)).digest, where
             assert [] == unfinished(far(place)) == unfinished(place.folder), where
+
+
+@pytest.mark.timeout(90)
+def test_a_restore_through_an_engine_that_dies_anywhere_is_finished_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A volume may be half filled then; while one may be, the app has nothing else."""
+    hurry(monkeypatch)
+    state, engine = open_state(tmp_path / "state"), StreamEngine(tmp_path / "calls")
+    place = Place("ghost", "warm-ghost.warmci.localhost", state.app("far", "warm-ghost"))
+    place.folder.mkdir(parents=True)
+    (place.folder / "env").write_text("A=1")
+    for name in ("data", "second"):
+        add_volume(place, name)
+    digest = snapshots.take(place.snapshots, "gen-1", roots_of(engine, place)).digest
+    new = contents(engine, place)
+    (far(place) / "data" / "_data" / "file").write_text("y")
+    (far(place) / "data" / "_data" / "more").write_text("z")
+    shutil.rmtree(far(place) / "second")
+    add_volume(place, "third")
+    old = contents(engine, place)
+    top = state.apps("far")
+    shutil.copytree(top, tmp_path / "spare")
+    halves = 0
+
+    def reset() -> None:
+        shutil.rmtree(top)
+        shutil.copytree(tmp_path / "spare", top)
+
+    def restore() -> None:
+        restore_roots(engine, place, "gen-1", digest)
+
+    with hold(state.lock(place.domain), who=NEXT, limit=0):
+        for number, ending in crash.endings(restore, top, reset):
+            left = contents(engine, place)
+            half = {name for name in left if left[name] not in (old.get(name), new.get(name))}
+            if half - {"second"}:
+                halves += 1
+                assert not (place.folder / "env").exists(), number
+            if ending.struck:
+                restore()
+            assert new == contents(engine, place), number
+            assert digest == snapshots.measure(roots_of(engine, place)).digest, number
+            assert [] == unfinished(place.folder), number
+    assert halves > 0
+
+
+@pytest.fixture
+def moved(far_haunt: FarHaunt) -> StreamHaunt:
+    """A known-good that was taken where its data lie; now they are reached as streams only."""
+    return StreamHaunt(far_haunt.recipe, far_haunt.state, far_haunt.calls_file)
+
+
+@pytest.mark.parametrize("far_haunt", [FarHaunt], indirect=True)
+def test_a_known_good_that_could_not_be_put_back_is_not_touched(moved: StreamHaunt) -> None:
+    """It is seen before anything begins; a quick run is not evaluated."""
+    before = contents(moved.engine(), moved.place)
+    lane = moved.lane("quick")
+
+    with pytest.raises(snapshots.NotCarried):
+        lane.goto("upgrade", "base")
+    result = lane.close(narrowed=[], interrupted=False)
+
+    assert "not-evaluated" == result.verdict
+    assert "cannot be put back through the engine" in result.reason
+    assert before == contents(moved.engine(), moved.place)
+    assert not (moved.place.folder / "journal.json").exists()
+
+
+@pytest.mark.parametrize("far_haunt", [FarHaunt], indirect=True)
+@pytest.mark.parametrize("begun", [False, True])
+def test_it_is_replaced_by_the_next_green_cold_run(moved: StreamHaunt, begun: bool) -> None:
+    """Also where somebody has begun what cannot be undone here."""
+    if begun:
+        Journal(moved.place.folder).begin("quick", run="dead00", session="s")
+        with pytest.raises(snapshots.NotCarried):
+            again(moved)
+        assert (moved.place.folder / "journal.json").exists()
+
+    lane = ghost.drive(moved.lane("cold", "published"))
+
+    assert lane.result is not None
+    assert lane.result.promoted, lane.result
+    moved.check_known_good()
+    again(moved)
 
 
 def contents(engine: FarEngine, place: Place) -> dict[str, dict[str, str] | None]:

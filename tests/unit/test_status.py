@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -60,10 +61,23 @@ def test_a_known_good(state: StateDirectory) -> None:
 
     assert entry == thing.entry
     assert {"known-good": ""} == thing.states
+    assert thing.volumes_bytes is not None
     assert thing.volumes_bytes >= 100_000
     assert thing.snapshot_bytes >= 100_000
     assert thing.volumes_bytes + thing.snapshot_bytes == thing.size_bytes
     assert {} == thing.last
+
+
+def test_volumes_that_only_an_engine_sees_have_no_size(state: StateDirectory) -> None:
+    """Nothing would be a lie, and asking takes too long for a look."""
+    put_known_good(state.root)
+    shutil.rmtree(place(state).folder / "volumes")
+
+    thing = only(state)
+
+    assert thing.volumes_bytes is None
+    assert thing.snapshot_bytes == thing.size_bytes >= 100_000
+    assert thing.to_json()["volumes_bytes"] is None
 
 
 def test_nothing_is_written(state: StateDirectory) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_warmci.engines.swarm.data import Volumes
+from pytest_warmci.engines.swarm.far import FarVolume
 from pytest_warmci.errors import EngineUnavailable, NotEvaluated
 from tests.fake_docker import NAMESPACE, NODE, pem
 from tests.unit.compose_stack import STACK
@@ -19,8 +20,8 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SwarmApp:
     return swarm_app(tmp_path, monkeypatch)
 
 
-def volumes(app: SwarmApp) -> Volumes:
-    return Volumes(app.belongings, app.docker.info())
+def volumes(app: SwarmApp, way: str = "") -> Volumes:
+    return Volumes(app.belongings, app.docker.info(), way)
 
 
 def names(app: SwarmApp) -> list[str]:
@@ -60,7 +61,7 @@ def test_what_is_missing_is_made(app: SwarmApp) -> None:
     found = volumes(app).make({"volume:data", "volume:files"})
 
     assert {"volume:data", "volume:files"} == found.keys()
-    assert all(path.is_dir() for path in found.values())
+    assert all(isinstance(path, Path) and path.is_dir() for path in found.values())
     assert (place / "file").exists()
     assert [OURS, OURS] == [each["Labels"] for each in app.docker.things["volume"]]
     assert [f"{STACK}_data", f"{STACK}_files"] == names(app)
@@ -121,7 +122,8 @@ def test_dropping_needs_no_way_to_the_data(app: SwarmApp) -> None:
 def unreachable(app: SwarmApp) -> EngineUnavailable:
     app.docker.add("volume", f"{STACK}_data", OURS)
     with pytest.raises(EngineUnavailable) as caught:
-        volumes(app).places()
+        volumes(app, "mount").places()
+    assert isinstance(volumes(app).places()["volume:data"], FarVolume)
     return caught.value
 
 
@@ -158,8 +160,18 @@ def test_volumes_that_we_may_not_write(app: SwarmApp, monkeypatch: pytest.Monkey
 
     error = unreachable(app)
 
-    assert ("the volumes cannot be written from here", "run as root") == (error.what, error.remedy)
+    assert "the volumes cannot be written from here" == error.what
     assert str(app.docker.root / "volumes" / f"{STACK}_data" / "_data") == error.where
+    assert error.remedy.startswith("run as root; without the engine option volumes=mount")
+
+
+def test_the_way_through_the_engine_can_be_asked_for(app: SwarmApp) -> None:
+    """Also where the other one is possible."""
+    app.docker.add("volume", f"{STACK}_data", OURS)
+
+    assert isinstance(volumes(app).places()["volume:data"], Path)
+    assert isinstance(volumes(app, "mount").places()["volume:data"], Path)
+    assert isinstance(volumes(app, "engine").places()["volume:data"], FarVolume)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_warmci.engines.swarm import engine as engines
 from pytest_warmci.errors import EngineUnavailable, NotEvaluated
-from tests.fake_docker import NAMESPACE
+from tests.fake_docker import NAMESPACE, NODE
 from tests.unit.compose_stack import STACK
 from tests.unit.swarm_app import SwarmApp, swarm_app
 
@@ -65,7 +65,7 @@ def test_a_swarm_made_anew_and_another_manager_of_it_are_home(app: SwarmApp, sam
     """The first has the volumes, the second the services."""
     app.up()
     if same == "engine":
-        app.docker.state["Cluster"] = {"ID": "made-anew"}
+        app.docker.state |= {"Cluster": {"ID": "made-anew"}, "NodeID": "made-anew"}
     else:
         app.docker.id = "another-manager"
     app.engine = app.new_engine()
@@ -73,6 +73,23 @@ def test_a_swarm_made_anew_and_another_manager_of_it_are_home(app: SwarmApp, sam
     app.down()
 
     assert [] == app.engine.leftovers(app.spot)
+    assert {"volume:data", "volume:files"} == app.engine.data(app.spot).keys()
+
+
+@pytest.mark.parametrize("verb", ["data", "make_data", "drop_data", "remove", "deploy"])
+def test_another_manager_has_other_volumes(app: SwarmApp, verb: str) -> None:
+    """There none would be found, and new ones made. Its services can be ended there."""
+    app.up()
+    app.docker.id, app.docker.state["NodeID"] = "another-manager", "another-node"
+    app.engine = app.new_engine()
+    more = {"make_data": ({"volume:data"},), "drop_data": ((),), "deploy": (app.stack(),)}
+
+    with pytest.raises(EngineUnavailable, match="the app's volumes are on another node") as caught:
+        getattr(app.engine, verb)(app.spot, *more.get(verb, ()))
+
+    assert f"node {NODE}; the one at unix:///fake.sock is another-node" in caught.value.why
+    app.engine.undeploy(app.spot)
+    assert [] == app.docker.things["service"]
 
 
 def test_where_it_is_is_written_down_before_anything_is_made(

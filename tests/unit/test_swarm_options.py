@@ -117,6 +117,15 @@ def test_a_base_domain_leaves_room_for_names() -> None:
     assert "with more than 47 the names of services get too long for Docker" == caught.value.why
 
 
+def test_ways_to_the_data_of_volumes() -> None:
+    for way in ("", "mount", "engine"):
+        SwarmOptions(volumes=way).check()
+
+    with pytest.raises(UsageError) as caught:
+        SwarmOptions(volumes="mounts").check()
+    assert "correct the engine option 'volumes': mount or engine" == caught.value.remedy
+
+
 def test_an_override_file_must_be_there(tmp_path: Path) -> None:
     there, missing = tmp_path / "a.yml", tmp_path / "b.yml"
     there.write_text("services: {}\n")
@@ -148,6 +157,7 @@ def test_options_are_pairs(tmp_path: Path) -> None:
 
     found = SwarmOptions.read(pairs)
 
+    assert ("volumes=engine",) == SwarmOptions.read([("volumes", "engine")]).words()
     wanted = SwarmOptions((there, Path("missing.yml")), "http://10.0.0.5", "ci.example.org")
     assert wanted == found
     digest = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
@@ -168,6 +178,10 @@ def test_options_are_pairs(tmp_path: Path) -> None:
         ([("", "x")], "engine swarm has no option ''"),
         ([("proxy", "a"), ("proxy", "b")], "engine swarm was given the option 'proxy' twice"),
         ([("domain", "a"), ("domain", "a")], "engine swarm was given the option 'domain' twice"),
+        (
+            [("volumes", "mount"), ("volumes", "mount")],
+            "engine swarm was given the option 'volumes' twice",
+        ),
     ],
 )
 def test_options_that_are_none(pairs: list[tuple[str, str]], what: str) -> None:

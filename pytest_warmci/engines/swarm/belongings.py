@@ -60,6 +60,12 @@ class Belongings:
         for service in self.services():
             self.docker.remove("service", str(service["ID"]))
 
+    def remove_helpers(self) -> None:
+        """Remove the containers that showed us volumes, of a run that was killed."""
+        for each in self.docker.containers(self._owned):
+            if labels.HELPER in (each["Labels"] or {}):
+                self.docker.remove("container", str(each["Id"]))
+
     def remove_small(self) -> list[str]:
         """Remove networks, secrets and configs; return what is still in use."""
         return [

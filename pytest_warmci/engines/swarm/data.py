@@ -1,6 +1,6 @@
-"""The volumes of an app: where their data lies, and making and removing them.
+"""The volumes of an app: where their data lie, and making and removing them.
 
-Only volumes of the node that the endpoint is are touched. Docker makes an empty volume, without a
+They are read and written where Docker keeps them, or through the engine where that cannot be. Only volumes of the node that the endpoint is are touched. Docker makes an empty volume, without a
 word, on whatever node is asked for one of that name, so nothing here asks before it has looked.
 """
 
@@ -16,10 +16,14 @@ from typing import Final
 from pytest_warmci.clients.docker import Facts
 from pytest_warmci.engines.swarm import labels
 from pytest_warmci.engines.swarm.belongings import Belongings, name_of
+from pytest_warmci.engines.swarm.far import FarVolume
 from pytest_warmci.errors import EngineUnavailable, NotEvaluated
+from pytest_warmci.protocols import Root
 
 _ROOT: Final = "volume:"
 """What the name of a volume's root in a snapshot begins with."""
+
+_THROUGH: Final = "without the engine option volumes=mount they are reached through the engine"
 
 _PEM: Final = re.compile(rb"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
 
@@ -30,28 +34,33 @@ class Volumes:
     Args:
         belongings: The app's things.
         info: What the engine says of itself.
+        way: How their data are reached: `mount`, where Docker keeps them; `engine`, through it;
+            empty, the first one where it is possible.
     """
 
-    def __init__(self, belongings: Belongings, info: Facts) -> None:
+    def __init__(self, belongings: Belongings, info: Facts, way: str = "") -> None:
         self._belongings = belongings
         self._info = info
+        self._way = way
 
-    def places(self) -> dict[str, Path]:
-        """Map the root of each volume to the folder that holds its data.
+    def places(self) -> Mapping[str, Root]:
+        """Map the root of each volume to where its data are reached.
 
         Raises:
-            EngineUnavailable: That folder cannot be reached from here, or does not hold the data
-                while nothing runs.
+            EngineUnavailable: They cannot be, or are not there while nothing runs.
         """
         volumes = self._by_root()
         for each in volumes.values():
             self._check_kept(each)
         found = {root: Path(str(each["Mountpoint"])) for root, each in volumes.items()}
-        if found:
-            self._check_reachable(found)
+        hidden = self._hidden(found) if found and self._way != "engine" else None
+        if hidden is not None and self._way == "mount":
+            raise hidden
+        if hidden is not None or self._way == "engine":
+            return {r: FarVolume(self._belongings, name_of(each)) for r, each in volumes.items()}
         return found
 
-    def make(self, roots: Collection[str]) -> Mapping[str, Path]:
+    def make(self, roots: Collection[str]) -> Mapping[str, Root]:
         """Create the volumes of these roots that are not there; return the places of all.
 
         Raises:
@@ -59,7 +68,7 @@ class Volumes:
         """
         stack, state = self._belongings.stack, self._belongings.state
         docker = self._belongings.docker
-        for root in sorted(set(roots) - self.places().keys()):
+        for root in sorted(set(roots) - self._by_root().keys()):
             name = f"{stack}_{root.removeprefix(_ROOT)}"
             if docker.find_volume(name) is not None:
                 raise NotEvaluated(
@@ -95,25 +104,26 @@ class Volumes:
                 remedy="give it the driver 'local' without type and device, in an override file",
             )
 
-    def _check_reachable(self, places: Mapping[str, Path]) -> None:
-        """See that the engine's folders are on this machine, and that we may go into them."""
+    def _hidden(self, places: Mapping[str, Path]) -> EngineUnavailable | None:
+        """Say why the engine's folders are not on this machine, or not for us; None when they are."""
         top = Path(str(self._info["DockerRootDir"]))
         node = str(self._info["Swarm"]["NodeID"])
         if not _is_here(top, node):
-            raise EngineUnavailable(
+            return EngineUnavailable(
                 "the volumes cannot be read from here",
                 where=self._belongings.docker.endpoint.url,
                 why=f"{top} of node {node} is not on this machine, or not for user {os.geteuid()}",
-                remedy="run on the machine of that engine, as root",
+                remedy=f"run on the machine of that engine, as root; {_THROUGH}",
             )
         shut = [path for path in places.values() if not os.access(path.parent, os.W_OK | os.X_OK)]
         if shut:
-            raise EngineUnavailable(
+            return EngineUnavailable(
                 "the volumes cannot be written from here",
                 where=str(shut[0]),
                 why=f"this runs as user {os.geteuid()}",
-                remedy="run as root",
+                remedy=f"run as root; {_THROUGH}",
             )
+        return None
 
 
 def _is_here(top: Path, node: str) -> bool:

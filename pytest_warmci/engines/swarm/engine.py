@@ -32,7 +32,7 @@ from pytest_warmci.engines.swarm.checks import (
 from pytest_warmci.engines.swarm.convergence import Convergence, Doomed, look_at
 from pytest_warmci.engines.swarm.data import Volumes
 from pytest_warmci.engines.swarm.deploying import check_variables, stack_deploy
-from pytest_warmci.engines.swarm.home import check_home, settle_in
+from pytest_warmci.engines.swarm.home import check_holder, check_home, settle_in
 from pytest_warmci.engines.swarm.options import SwarmOptions
 from pytest_warmci.engines.swarm.override import overriding
 from pytest_warmci.engines.swarm.proof import proof_of
@@ -40,7 +40,7 @@ from pytest_warmci.engines.swarm.secrets import create_secrets
 from pytest_warmci.errors import CommandFailed, NotEvaluated, RecipeFailed, StateDamaged
 from pytest_warmci.model import FORMAT, RunningService, Stack
 from pytest_warmci.naming import BASE_DOMAIN, new_token, stack_name
-from pytest_warmci.protocols import AppPlace, Progress
+from pytest_warmci.protocols import AppPlace, Progress, Root
 
 _EVERY: Final = 0.2
 _FOLDER: Final = "stack"
@@ -125,6 +125,7 @@ class SwarmEngine:
         belongings.check_ours()
         self.prepare(stack)
         folder = app.folder / _FOLDER
+        check_holder(folder, self._info, self._docker.endpoint.url)
         settle_in(folder, self._info, self._docker.endpoint.url)
         create_secrets(belongings, app.folder, stack)
         token = new_token()
@@ -192,7 +193,9 @@ class SwarmEngine:
 
     def undeploy(self, app: AppPlace) -> None:
         """Begin to stop the app; its volumes stay, and its secrets in the app's folder."""
-        self._belongings(app).remove_services()
+        belongings = self._belongings(app)
+        belongings.remove_helpers()
+        belongings.remove_services()
 
     def settle(self, app: AppPlace, timeout: float) -> None:
         """Return when nothing of the app runs any more and only its volumes are left.
@@ -229,7 +232,7 @@ class SwarmEngine:
         """Delete all that the Swarm and this engine keep of an undeployed app."""
         belongings = self._belongings(app)
         belongings.remove_small()
-        self._volumes(belongings).drop(())
+        self._volumes(app, belongings).drop(())
         for name in (_FOLDER, "secrets", "logs"):
             remove_tree(app.folder / name)
 
@@ -265,17 +268,17 @@ class SwarmEngine:
         """List what is still there of an app that was removed or undeployed."""
         return self._belongings(app).left(volumes=not app.folder.exists())
 
-    def data(self, app: AppPlace) -> Mapping[str, Path]:
-        """Map each root of the app's data, as snapshots name it, to where it lies."""
-        return self._volumes(self._belongings(app)).places()
+    def data(self, app: AppPlace) -> Mapping[str, Root]:
+        """Map each root of the app's data, as snapshots name it, to where it is reached."""
+        return self._volumes(app, self._belongings(app)).places()
 
-    def make_data(self, app: AppPlace, roots: Collection[str]) -> Mapping[str, Path]:
+    def make_data(self, app: AppPlace, roots: Collection[str]) -> Mapping[str, Root]:
         """Make room for these roots where there is none; return the place of every root."""
-        return self._volumes(self._belongings(app)).make(roots)
+        return self._volumes(app, self._belongings(app)).make(roots)
 
     def drop_data(self, app: AppPlace, keep: Collection[str]) -> None:
         """Delete every root of the app's data but those to keep."""
-        self._volumes(self._belongings(app)).drop(keep)
+        self._volumes(app, self._belongings(app)).drop(keep)
 
     def logs(self, app: AppPlace) -> Mapping[str, Path]:
         """Map each service's name to a file with the end of its log, as it is now.
@@ -322,8 +325,9 @@ class SwarmEngine:
         check_home(app.folder / _FOLDER, self._info, self._docker.endpoint.url)
         return Belongings(self._docker, stack_name(app.domain), self._state)
 
-    def _volumes(self, belongings: Belongings) -> Volumes:
-        return Volumes(belongings, self._info)
+    def _volumes(self, app: AppPlace, belongings: Belongings) -> Volumes:
+        check_holder(app.folder / _FOLDER, self._info, self._docker.endpoint.url)
+        return Volumes(belongings, self._info, self._options.volumes)
 
     def _grace(self, app: AppPlace) -> float:
         """Return how many seconds the services may take to stop."""

@@ -17,6 +17,10 @@ DEPLOY: Final = "pytest-warmci.deploy"
 COMMIT: Final = "pytest-warmci.commit"
 """On a service: the recipe's commit that was deployed."""
 
+HELPER: Final = "pytest-warmci.helper"
+"""On a container that never runs, and shows us a volume; on a volume that it brought into being by
+mistake, and on the image that such containers are of."""
+
 
 def of_stack(name: str) -> Mapping[str, str]:
     """Return the label of everything that belongs to a stack, ours or not."""

@@ -14,6 +14,11 @@ from pytest_warmci.clients.names import answer_for
 from pytest_warmci.clients.yamlfile import load_mapping
 from pytest_warmci.errors import UsageError
 
+WAYS: Final = ("mount", "engine")
+
+_SINGLE: Final = ("domain", "proxy", "volumes")
+"""Options that can be given once."""
+
 _HOST: Final = re.compile(r"[a-zA-Z0-9.-]+")
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
@@ -30,11 +35,13 @@ class SwarmOptions:
         proxy: Where the Swarm's proxy answers, like `http://10.0.0.5:8080`; empty: at the apps'
             own domains, by https.
         domain: What the domains of all apps end in, like `ci.example.org`; empty: the default.
+        volumes: How the data of volumes are reached: `mount` or `engine`; empty: as it can be.
     """
 
     overrides: tuple[Path, ...] = ()
     proxy: str = ""
     domain: str = ""
+    volumes: str = ""
 
     @classmethod
     def read(cls, pairs: Iterable[tuple[str, str]]) -> SwarmOptions:
@@ -43,15 +50,16 @@ class SwarmOptions:
         Raises:
             UsageError: There is no such option, or one that can be given once was given twice.
         """
-        given: dict[str, list[str]] = {"domain": [], "override": [], "proxy": []}
+        given: dict[str, list[str]] = {name: [] for name in (*_SINGLE, "override")}
         for name, value in pairs:
             if name not in given:
                 raise UsageError(
                     f"engine swarm has no option '{name}'",
-                    remedy="domain=BASE, override=FILE (as often as needed) and proxy=URL are there",
+                    remedy="domain=BASE, override=FILE (as often as needed), proxy=URL and volumes=WAY"
+                    " are there",
                 )
             given[name].append(value)
-        for name in ("domain", "proxy"):
+        for name in _SINGLE:
             if len(given[name]) > 1:
                 raise UsageError(
                     f"engine swarm was given the option '{name}' twice",
@@ -59,12 +67,12 @@ class SwarmOptions:
                     remedy="name one of them",
                 )
         overrides = tuple(map(Path, given["override"]))
-        return cls(overrides, "".join(given["proxy"]), "".join(given["domain"]))
+        return cls(overrides, **{name: "".join(given[name]) for name in _SINGLE})
 
     def words(self) -> tuple[str, ...]:
         """Return the options in words, for results: a file with the digest of its content."""
-        named = (("domain", self.domain), ("proxy", self.proxy))
-        found = [f"{name}={value}" for name, value in named if value]
+        single = {"domain": self.domain, "proxy": self.proxy, "volumes": self.volumes}
+        found = [f"{name}={value}" for name, value in single.items() if value]
         for path in self.overrides:
             try:
                 content = f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
@@ -97,6 +105,11 @@ class SwarmOptions:
         self.contents()
         if self.domain:
             _check_domain(self.domain)
+        if self.volumes not in ("", *WAYS):
+            raise UsageError(
+                f"'{self.volumes}' is no way to the data of volumes",
+                remedy=f"correct the engine option 'volumes': {' or '.join(WAYS)}",
+            )
         if self.proxy and not _is_base(self.proxy):
             raise UsageError(
                 f"'{self.proxy}' is not where a proxy answers",
