@@ -145,14 +145,23 @@ def test_several_nodes(machine: Machine) -> None:
     assert f"node.id == {NODE}" in check.remedy
 
 
-def test_volumes_that_cannot_be_reached(machine: Machine) -> None:
+def test_volumes_that_cannot_be_reached_go_through_the_engine(machine: Machine) -> None:
+    """Unless that was ruled out."""
     (machine.docker.root / "volumes").rmdir()
 
-    check = machine.only("volumes")
+    check = machine.checks()["volumes"]
+    ruled_out = machine.only("volumes", (*PROXY, ("volumes", "mount")))
 
-    assert "missing" == check.outcome
-    assert f"cannot go into {machine.docker.root}/volumes" in check.found
-    assert "run as root" in check.remedy
+    for each in (check, ruled_out):
+        assert f"cannot go into {machine.docker.root}/volumes" in each.found
+    assert ("ok", True) == (check.outcome, "through the engine" in check.found)
+    assert ("missing", True) == (ruled_out.outcome, "run as root" in ruled_out.remedy)
+
+
+def test_volumes_that_are_to_go_through_the_engine(machine: Machine) -> None:
+    check = machine.checks((*PROXY, ("volumes", "engine")))["volumes"]
+
+    assert ("ok", "through the engine, as volumes=engine says") == (check.outcome, check.found)
 
 
 def test_no_network_of_the_proxy(machine: Machine) -> None:
