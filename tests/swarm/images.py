@@ -140,7 +140,11 @@ def provide(swarm: Swarm, image: Image) -> str:
         return image.name
     repository, _, tag = image.name.rpartition(":")
     built = [line for line in image.lines if line.startswith(_BUILT)]
-    lines = [*LINES, f"LABEL {LABEL}={label}", *(each for each in image.lines if each not in built)]
+    lines = [
+        *LINES,
+        f"LABEL {LABEL}={label}",
+        *(each for each in image.lines if each not in built),
+    ]
     query = [("fromSrc", "-"), ("repo", repository), ("tag", tag)]
     swarm.api.send("/images/create", [*query, *(("changes", line) for line in lines)], image.write)
     if built:
