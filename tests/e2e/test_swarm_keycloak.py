@@ -25,6 +25,7 @@ from tests.swarm.front import Front
 
 SERVICES = ("app", "db")
 LIMIT = 300.0
+ROLLED_BACK = "service 'app' does not come up: Swarm rolled it back: task: non-zero exit"
 
 
 class KeycloakWorkshop(SwarmWorkshop):
@@ -139,17 +140,20 @@ def test_a_good_head_passes_and_the_next_run_starts_from_known_good(
 @pytest.mark.nightly
 @pytest.mark.cost(90)
 @pytest.mark.parametrize(
-    ("branch", "reason"),
+    ("branch", "reason", "said"),
     [
-        ("fails-at-once", "Swarm rolled it back: task: non-zero exit"),
-        ("fails-late", "Swarm rolled it back: task: non-zero exit"),
-        ("fails-on-data", "Swarm rolled it back: task: non-zero exit"),
-        ("damaged-data", "data lost: the witness had 4, now it finds 3"),
-        ("empty-database", "data lost: the witness had 4, now it finds 0"),
+        pytest.param(branch, reason, said, id=branch)
+        for branch, reason, said in (
+            ("fails-at-once", ROLLED_BACK, "Invalid log category format: chatty"),
+            ("fails-late", ROLLED_BACK, "Connection to db:6432 refused"),
+            ("fails-on-data", ROLLED_BACK, 'database "sso" does not exist'),
+            ("damaged-data", "data lost: the witness had 4, now it finds 3", ""),
+            ("empty-database", "data lost: the witness had 4, now it finds 0", ""),
+        )
     ],
 )
 def test_a_bad_head_fails_for_its_own_reason_and_is_rolled_back(
-    keycloak: KeycloakWorkshop, branch: str, reason: str
+    keycloak: KeycloakWorkshop, branch: str, reason: str, said: str
 ) -> None:
     """Version and data come back together, to the byte; a volume that only head has goes."""
     outcome = keycloak.pytest("--quick", "--warmci-head", branch)
@@ -157,6 +161,7 @@ def test_a_bad_head_fails_for_its_own_reason_and_is_rolled_back(
     result = outcome.result
     assert (1, "failed") == (outcome.status, result["verdict"])
     assert reason in result["reason"]
+    assert said in outcome.text
     assert result["known_good"]["before"] == result["known_good"]["after"]
     check_put_back(keycloak)
     assert SEEDED == keycloak.migrated_by()
