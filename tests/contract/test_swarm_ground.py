@@ -16,6 +16,7 @@ import pytest
 from pytest_warmci.clients import command
 from pytest_warmci.clients.machine import is_zombie
 from pytest_warmci.clients.waiting import Look, wait_until
+from pytest_warmci.errors import NotEvaluated
 from tests.e2e.workshop import ROOT, clean_environment
 from tests.swarm import catalog, ground, images, slots, stacks
 from tests.swarm.engine import Swarm, engine_version
@@ -215,7 +216,7 @@ def test_an_image_holds_what_its_programs_need(swarm: Swarm, tmp_path: Path) -> 
         "shown:1",
         (Tree(Path(stat), "/opt/bin/stat"), Tree(tree, "/opt/tree", (1000, 7))),
         (Text("#!/bin/sh\nexec /opt/bin/stat -L -c '%u %g %a %n' \"$@\"\n", "/show"),),
-        ('ENTRYPOINT ["/show"]', "USER 1000"),
+        ('ENTRYPOINT ["/show"]', "STOPSIGNAL SIGINT", "USER 1000"),
     )
 
     def shown(*names: str) -> str:
@@ -223,7 +224,7 @@ def test_an_image_holds_what_its_programs_need(swarm: Swarm, tmp_path: Path) -> 
 
     try:
         first = shown("/opt/tree/link", "/opt", "/bin")
-        made = identity(swarm, image.name)
+        made, all_made = identity(swarm, image.name), every_image(swarm)
         images.provide(swarm, image)
         assert made == identity(swarm, image.name)
         (tree / "inner" / "file").write_text("two")
@@ -231,9 +232,19 @@ def test_an_image_holds_what_its_programs_need(swarm: Swarm, tmp_path: Path) -> 
 
         assert "1000 7 640 /opt/tree/link\n0 0 755 /opt\n0 0 755 /bin\n" == first
         assert made != identity(swarm, image.name)
-        assert made not in swarm.docker("image", "ls", "--all", "--quiet", "--no-trunc").text
+        assert made not in every_image(swarm)
+        assert len(all_made) == len(every_image(swarm))  # what it was built from is gone, too
+        config = swarm.api.call("GET", f"/images/{image.name}/json")["Config"]
+        assert ("SIGINT", "1000") == (config["StopSignal"], config["User"])
     finally:
         swarm.docker("rmi", "--force", image.name)
+
+
+@pytest.mark.cost(2)
+def test_why_an_image_is_refused_is_said(swarm: Swarm) -> None:
+    """The engine hangs up before it has been sent everything."""
+    with pytest.raises(NotEvaluated, match="nonsense is not a valid change command"):
+        images.provide(swarm, Image("refused:1", lines=("NONSENSE said",)))
 
 
 @pytest.mark.cost(20)
@@ -269,6 +280,10 @@ def networks() -> set[Path]:
         with suppress(OSError):
             found.add(path.readlink())
     return found
+
+
+def every_image(swarm: Swarm) -> list[str]:
+    return swarm.docker("image", "ls", "--all", "--quiet", "--no-trunc").text.split()
 
 
 def identity(swarm: Swarm, name: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,7 +14,6 @@ from pytest_warmci.clients.waiting import Look, wait_until
 from pytest_warmci.engines.swarm.engine import SwarmEngine
 from pytest_warmci.errors import RecipeFailed
 from pytest_warmci.naming import stack_name
-from pytest_warmci.protocols import AppPlace
 from pytest_warmci.recipes.enrolment import read_enrolment
 from pytest_warmci.recipes.source import open_source
 from pytest_warmci.runs import deploying
@@ -24,11 +21,10 @@ from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.witness import find_witness
 from tests.contract import grounds, tiny
 from tests.contract.tiny import Spot
+from tests.e2e.in_front import LIMIT, Polling, cleared, domain_of, only
 from tests.e2e.workshop import RADICALE
 from tests.swarm import catalog
-from tests.swarm.front import BASE, RECIPE as TRAEFIK, Front
-
-LIMIT = 120.0
+from tests.swarm.front import RECIPE as TRAEFIK, Front
 
 # The tiny recipe has no way to the outside of its own. Its old server goes on until it is killed,
 # which has to be later than the proxy looks again: a name is routed until then.
@@ -59,23 +55,6 @@ def front(proxied_swarm: Front) -> Iterator[Front]:
     """The Swarm behind a proxy, in our environment."""
     with proxied_swarm.entered():
         yield proxied_swarm
-
-
-@contextmanager
-def cleared(engine: SwarmEngine, place: AppPlace) -> Iterator[None]:
-    """Remove an app after the block, and see that nothing of it is left."""
-    try:
-        yield
-    finally:
-        engine.undeploy(place)
-        engine.settle(place, LIMIT)
-        engine.remove(place)
-    assert [] == engine.leftovers(place)
-
-
-def domain_of(name: str) -> str:
-    """Make up a domain that the proxy's certificate is for."""
-    return f"{name}-{secrets.token_hex(3)}.{BASE}"
 
 
 @pytest.mark.cost(60)
@@ -144,26 +123,6 @@ def test_who_does_not_know_the_authority_trusts_nothing(
     assert "certificate verify failed" in http.get(f"{url}/api/version", timeout=5).text
 
 
-class Polling(threading.Thread):
-    """Asks for a page again and again until it is told to stop."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(daemon=True)
-        self.url = url
-        self.answers: list[http.Answer] = []
-        self._enough = threading.Event()
-
-    def run(self) -> None:
-        while not self._enough.wait(0.05):
-            self.answers.append(http.get(f"{self.url}/", timeout=5))
-
-    def stop(self) -> list[http.Answer]:
-        """Return all answers."""
-        self._enough.set()
-        self.join(LIMIT)
-        return self.answers
-
-
 @contextmanager
 def tiny_app(front: Front, folder: Path) -> Iterator[tuple[SwarmEngine, Spot, str]]:
     """Have an app of the tiny recipe behind the proxy, version 1.0: its engine, place and URL."""
@@ -195,27 +154,20 @@ def test_an_update_that_starts_the_new_one_first_is_never_away(
 ) -> None:
     """Not one request fails while the proxy leads from the old task to the new one."""
     with tiny_app(front, tmp_path) as (engine, spot, url):
-        polling = Polling(url)
+        polling = Polling(f"{url}/")
         polling.start()
         try:
             head = tiny.stack(spot, "b", WEB="1.1")
             engine.deploy(spot, head)
             engine.wait_converged(spot, head, LIMIT)
             proof = engine.prove(spot, head)
-            wait_until(lambda: _only(front, stack_name(spot.domain), "1.1"), timeout=LIMIT)
+            wait_until(lambda: only(front, spot.domain, f"{tiny.WEB_IMAGE}:1.1"), timeout=LIMIT)
         finally:
             answers = polling.stop()
 
     assert f"app runs {tiny.WEB_IMAGE}:1.1 (" in proof
     assert {http.Answer(200, "tiny of one")} == {*answers}
     assert len(answers) > 20
-
-
-def _only(front: Front, name: str, tag: str) -> Look:
-    """See which images the app's containers are of, those that are on their way out too."""
-    words = ("ps", "--filter", f"name={name}_app", "--format", "{{.Image}}")
-    found = front.swarm.docker(*words).text.split()
-    return Look([f"{tiny.WEB_IMAGE}:{tag}"] == found, f"there are {found}")
 
 
 @pytest.mark.cost(70)

@@ -140,9 +140,8 @@ class Workshop:
         """
         copy = self.root.parent / f"{self.root.name}-look"
         shutil.rmtree(copy, ignore_errors=True)
-        [volume] = (self.place.folder / "volumes").iterdir()
+        volume, postgres = self.database()
         shutil.copytree(volume, copy, symlinks=True)
-        [postgres] = self.state.cache.glob("process/trees/*postgres*/bin/postgres")
         prefix = UNPRIVILEGED if os.geteuid() == 0 else ()
         done = command.run(
             [*prefix, postgres, "--single", "-D", copy, "keycloak"],
@@ -152,6 +151,12 @@ class Workshop:
         shutil.rmtree(copy)
         [version] = re.findall(r'version = "([^"]+)"', done.text)
         return str(version)
+
+    def database(self) -> tuple[Path, Path]:
+        """Where Keycloak's database lies, and the server's program."""
+        [volume] = (self.place.folder / "volumes").iterdir()
+        [postgres] = self.state.cache.glob("process/trees/*postgres*/bin/postgres")
+        return volume, postgres
 
     def boots_with_witness(self) -> int:
         """Boot the canonical as it lies there, count the witness, and stop it again."""

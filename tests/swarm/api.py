@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -69,8 +70,9 @@ class Api:
             connection.putheader("Content-Type", "application/x-tar")
             connection.putheader("Transfer-Encoding", "chunked")
             connection.endheaders()
-            write(piece)
-            connection.send(b"0\r\n\r\n")
+            with suppress(BrokenPipeError):  # refused in the middle: the answer says why
+                write(piece)
+                connection.send(b"0\r\n\r\n")
             response = connection.getresponse()
             text = response.read().decode("utf-8", "replace")
         finally:

@@ -12,7 +12,7 @@ from pathlib import Path
 from pytest_warmci.clients import locks, pypi
 from pytest_warmci.engines.process.config import read_config, read_constraints
 from pytest_warmci.engines.process.wheels import Wheels
-from tests.swarm import images, python
+from tests.swarm import images, keycloak, python
 from tests.swarm.engine import Swarm
 from tests.swarm.images import Image, Text, Tree
 from tests.swarm.slots import HOME
@@ -114,6 +114,8 @@ CATALOG: dict[str, Callable[[str], Image]] = {
     f"traefik:v{OLDER_TRAEFIK}": traefik,
     f"traefik:v{TRAEFIK}": traefik,
     **{f"ghcr.io/kozea/radicale:{version}": radicale for version in RADICALES},
+    **dict.fromkeys(keycloak.SERVERS, keycloak.keycloak),
+    keycloak.DATABASE: keycloak.postgres,
 }
 
 

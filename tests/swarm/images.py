@@ -38,6 +38,9 @@ FILES = {
 }
 LINES = ("ENV PATH=/usr/local/bin:/usr/bin:/bin", "WORKDIR /data")
 
+_BUILT = ("STOPSIGNAL ",)
+"""Lines that an engine takes when it builds an image and not when it imports one."""
+
 _BLOCK = 1 << 20
 
 
@@ -136,12 +139,32 @@ def provide(swarm: Swarm, image: Image) -> str:
     if before and (before["Config"]["Labels"] or {}).get(LABEL) == label:
         return image.name
     repository, _, tag = image.name.rpartition(":")
-    lines = [*LINES, f"LABEL {LABEL}={label}", *image.lines]
+    built = [line for line in image.lines if line.startswith(_BUILT)]
+    lines = [
+        *LINES,
+        f"LABEL {LABEL}={label}",
+        *(each for each in image.lines if each not in built),
+    ]
     query = [("fromSrc", "-"), ("repo", repository), ("tag", tag)]
     swarm.api.send("/images/create", [*query, *(("changes", line) for line in lines)], image.write)
+    if built:
+        _build(swarm, image.name, built)
     if before:
         swarm.api.call("DELETE", f"/images/{before['Id']}", force="1")
     return image.name
+
+
+def _build(swarm: Swarm, name: str, lines: list[str]) -> None:
+    """Build an image anew from itself, with more lines."""
+    data = "\n".join([f"FROM {name}", *lines]).encode()
+
+    def write(piece: Callable[[bytes], int]) -> None:
+        with tarfile.open(fileobj=_Sink(piece), mode="w|") as tar:
+            entry = tarfile.TarInfo("Dockerfile")
+            entry.size = len(data)
+            tar.addfile(entry, BytesIO(data))
+
+    swarm.api.send("/build", [("t", name), ("networkmode", "none")], write)
 
 
 def forget_others(swarm: Swarm) -> None:
