@@ -20,6 +20,9 @@ from tests.swarm.front import Front
 
 NAME = SwarmEngine.name
 
+KINDS = ("service", "container", "network", "secret", "config", "volume")
+NAMES = ("--format", "{{.Name}}")
+
 
 class SwarmWorkshop(Workshop):
     """A workshop whose sessions run on a Swarm behind a proxy.
@@ -29,23 +32,32 @@ class SwarmWorkshop(Workshop):
         state: The state directory.
         recipe: The recipe's folder.
         services: All services of the recipe.
+        hurried: Whether they are up in seconds, which is not as the recipe has them.
     """
 
-    def __init__(self, front: Front, state: Path, recipe: Path, *services: str) -> None:
+    def __init__(
+        self, front: Front, state: Path, recipe: Path, *services: str, hurried: bool = False
+    ) -> None:
         super().__init__(state, recipe)
         self.front = front
-        self._override = front.dnsrr(*services)
+        self._overrides = [front.dnsrr(*services)]
+        if hurried:
+            self._overrides.append(front.hurried(*services))
 
     def words(self) -> tuple[str, ...]:
         """What a session on this Swarm is told."""
         return (
             f"--warmci-engine={NAME}",
-            f"--warmci-engine-option=override={self._override}",
+            *(f"--warmci-engine-option=override={path}" for path in self._overrides),
             f"--warmci-engine-option=proxy={self.front.proxy_url}",
         )
 
+    @property
+    def environment(self) -> dict[str, str]:
+        return self.front.environment
+
     def pytest(self, *words: str, env: dict[str, str] | None = None) -> Outcome:
-        return super().pytest(*self.words(), *words, env={**self.front.environment, **(env or {})})
+        return super().pytest(*self.words(), *words, env=env)
 
     @property
     def place(self) -> Place:
@@ -74,10 +86,18 @@ class SwarmWorkshop(Workshop):
         """Everything of this state directory on the Swarm, by kind and name."""
         wanted = ("--filter", f"label=pytest-warmci.state={self.state.uuid}")
         found = []
-        for kind in ("service", "network", "secret", "config", "volume"):
-            names = self.front.swarm.docker(kind, "ls", *wanted, "--format", "{{.Name}}").text
+        for kind in KINDS:
+            more = ("--all", "--format", "{{.Names}}") if kind == "container" else NAMES
+            names = self.front.swarm.docker(kind, "ls", *wanted, *more).text
             found += [f"{kind} {name}" for name in names.split()]
         return found
+
+    def elsewhere(self) -> list[str]:
+        """What is on the Swarm but the canonical's volume, and what is unfinished beside its data."""
+        found = [each for each in self.on_the_swarm() if each != f"volume {self.stack}_data"]
+        volume = self.front.swarm.slot.data / "volumes" / f"{self.stack}_data"
+        beside = volume.iterdir() if volume.is_dir() else ()
+        return found + [f"beside its data: {path}" for path in beside if path.name != "_data"]
 
     @property
     def stack(self) -> str:

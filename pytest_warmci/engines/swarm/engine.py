@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from pytest_warmci.clients.files import (
     make_folder,
     read_record,
     remove_tree,
+    sweep_garbage,
     write_json,
     write_text,
     write_yaml,
@@ -45,6 +47,8 @@ from pytest_warmci.protocols import AppPlace, Progress
 _EVERY: Final = 0.2
 _FOLDER: Final = "stack"
 """Folder of an app with what this engine keeps of it beside its secrets and logs."""
+
+_LOGS: Final = "logs"
 
 _RECORD: Final = "deploy.json"
 """File in it: the label of the last deployment, the tasks before it, the time services have to
@@ -219,13 +223,16 @@ class SwarmEngine:
                 remedy="look at the node that it is on, then: warmci recover",
                 changed="its services were removed",
             ) from None
+        for name in (_FOLDER, _LOGS):
+            with suppress(OSError):  # what killed writes have left is in nobody's way
+                sweep_garbage(app.folder / name)
 
     def remove(self, app: AppPlace) -> None:
         """Delete all that the Swarm and this engine keep of an undeployed app."""
         belongings = self._belongings(app)
         belongings.remove_small()
         self._volumes(belongings).drop(())
-        for name in (_FOLDER, "secrets", "logs"):
+        for name in (_FOLDER, "secrets", _LOGS):
             remove_tree(app.folder / name)
 
     def running(self, app: AppPlace) -> Sequence[RunningService]:
@@ -278,7 +285,7 @@ class SwarmEngine:
         Of an app that is undeployed it is what was last asked for.
         """
         belongings = self._belongings(app)
-        folder = app.folder / "logs"
+        folder = app.folder / _LOGS
         for service in belongings.services():
             name = str(service["Spec"]["Name"]).removeprefix(f"{belongings.stack}_")
             try:
