@@ -25,6 +25,7 @@ SHARED_SERVERS = {
         "test_synapse",
     ),
     "swarm behind a proxy": (
+        "test_swarm_engine_killed",
         "test_swarm_front",
         "test_swarm_killed",
         "test_swarm_radicale",

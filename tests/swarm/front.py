@@ -27,6 +27,7 @@ RECIPE = Path(__file__).parents[2] / "recipe_tests" / "traefik"
 BASE = "warmci.localhost"
 DOMAIN = f"live-traefik.{BASE}"
 NETWORK = "proxy"
+SERVING_SECONDS = 60.0
 
 HEAD = 'version: "3.8"\nservices:\n'
 
@@ -131,6 +132,17 @@ class Front:
         with self.entered():
             engine = self.engine(self.dnsrr("app"))
             return deploying.deploy(engine, self.place, enrolment, source, revision)
+
+    def wait_serving(self) -> None:
+        """Wait until the proxy serves, as after a restart of its engine.
+
+        Raises:
+            RecipeFailed: It does not.
+        """
+        with self.entered():
+            url = self.engine().address(self.place)
+            probe = read_enrolment(RECIPE).probe
+            deploying.wait_serving(url, probe, SERVING_SECONDS, "the proxy")
 
     def _certify(self) -> None:
         """Have a certificate for all domains; the authority's key ends with us."""

@@ -23,7 +23,7 @@ from pytest_warmci.clients.files import (
 from pytest_warmci.clients.waiting import Look, WaitedTooLong, wait_until
 from pytest_warmci.engines.differences import KeyDifferences
 from pytest_warmci.engines.secrets import mask, read_secret, secret_values
-from pytest_warmci.engines.swarm import keys
+from pytest_warmci.engines.swarm import keys, nodes
 from pytest_warmci.engines.swarm.belongings import Belongings, name_of
 from pytest_warmci.engines.swarm.checks import (
     check_names,
@@ -51,8 +51,8 @@ _FOLDER: Final = "stack"
 _LOGS: Final = "logs"
 
 _RECORD: Final = "deploy.json"
-"""File in it: the label of the last deployment, the tasks before it, the time services have to
-stop (seconds)."""
+"""File in it: the label of the last deployment, the tasks before it, the nodes before the first
+one, the time services have to stop (seconds)."""
 
 _SETTLE_SECONDS: Final = 30.0
 """From the end of the last service to that of its network, a Swarm was seen to take six."""
@@ -127,12 +127,15 @@ class SwarmEngine:
         settle_in(folder, self._info, self._docker.endpoint.url)
         create_secrets(belongings, app.folder, stack)
         token = new_token()
+        # What is changed in place may still suffer from what happened to the deployment before.
+        noted = self._noted(app) if belongings.services() else {}
         write_json(
             folder / _RECORD,
             {
                 "format": FORMAT,
                 "deploy": token,
                 "earlier": [task["ID"] for task in belongings.tasks()],
+                "nodes": noted or nodes.versions(self._docker),
                 "grace": max(service.stop_grace for service in stack.services.values()),
             },
         )
@@ -279,6 +282,18 @@ class SwarmEngine:
         """Delete every root of the app's data but those to keep."""
         self._volumes(self._belongings(app)).drop(keep)
 
+    def trouble(self, app: AppPlace) -> NotEvaluated | None:
+        """Return why nothing that fails now can be held against the recipe; None when it can.
+
+        The engine does not answer, or one that the app is on was away since the app was deployed.
+        """
+        try:
+            noted = self._noted(app)
+            own = str(self._info["Swarm"]["NodeID"])
+            return nodes.away(self._belongings(app), noted, own) if noted else None
+        except NotEvaluated as error:
+            return error
+
     def logs(self, app: AppPlace) -> Mapping[str, Path]:
         """Map each service's name to a file with the end of its log, as it is now.
 
@@ -337,6 +352,12 @@ class SwarmEngine:
     def _record(self, app: AppPlace) -> dict[str, Any]:
         """Return what was written down before the last deployment."""
         return read_record(app.folder / _FOLDER / _RECORD, "record of the deployment")
+
+    def _noted(self, app: AppPlace) -> Mapping[str, Any]:
+        """Return the versions of the nodes before the app was deployed; empty when it never was."""
+        with suppress(FileNotFoundError):
+            return dict(self._record(app).get("nodes", {}))
+        return {}
 
     def _log(self, service: str, lines: int) -> str:
         return b"".join(self._docker.service_logs(service, lines)).decode("utf-8", "replace")
