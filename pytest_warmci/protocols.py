@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
+from pytest_warmci.errors import NotEvaluated
 from pytest_warmci.model import RunningService, Stack
 
 
@@ -154,6 +155,14 @@ class Engine(Protocol):
         """Delete every root of an undeployed app's data but those to keep.
 
         Fine when there is none, and when a root's place is empty. `keep` may have other names too.
+        """
+        ...
+
+    def trouble(self, app: AppPlace) -> NotEvaluated | None:
+        """Return why nothing that fails now can be held against the recipe, if so.
+
+        What the engine itself stands on is away, or was since the app was deployed. Asked before
+        a failure is judged; never raises.
         """
         ...
 

@@ -215,6 +215,13 @@ class FakeEngine:
         if "volumes" not in keep:
             shutil.rmtree(app.folder / "volumes", ignore_errors=True)
 
+    def trouble(self, app: AppPlace) -> NotEvaluated | None:
+        try:
+            self._trouble_with("trouble", app)
+        except NotEvaluated as error:
+            return error
+        return None
+
     def logs(self, app: AppPlace) -> Mapping[str, Path]:
         return {path.stem: path for path in sorted((app.folder / "logs").glob("*.log"))}
 

@@ -24,9 +24,14 @@ SHARED_SERVERS = {
         "test_sso",
         "test_synapse",
     ),
-    "swarm behind a proxy": ("test_swarm_front",),
+    "swarm behind a proxy": (
+        "test_swarm_engine_killed",
+        "test_swarm_front",
+        "test_swarm_killed",
+        "test_swarm_radicale",
+    ),
 }
-"""Files of the real folders that share a dear fixture (`seeded`, `signed_on`, `proxied_swarm`): on
+"""Files of the real folders that share a dear fixture (`seeded`, `signed_on`, `radicale_on_swarm`): on
 several workers each of these would set it up for itself, which takes minutes."""
 
 SAMPLE_BUDGET_S = 240.0

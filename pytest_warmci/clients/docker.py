@@ -124,6 +124,10 @@ class Docker:
         """Return what the engine says of itself and its Swarm."""
         return dict(self._asked("info"))
 
+    def nodes(self) -> list[Facts]:
+        """Return all nodes of the Swarm."""
+        return list(self._asked("nodes"))
+
     def services(self, labels: Mapping[str, str]) -> list[Facts]:
         """Return all services with these labels."""
         return list(self._asked("services", filters=_filters(labels)))
@@ -341,6 +345,8 @@ def _explained(where: str) -> Iterator[None]:
 
 
 def _last_line(error: BaseException) -> str:
-    return (
-        str(error).strip().splitlines()[-1][:300] if str(error).strip() else type(error).__name__
-    )
+    """Return what an error says, of errors within errors the innermost one."""
+    while error.args and isinstance(error.args[-1], BaseException):
+        error = error.args[-1]
+    text = str(error).strip()
+    return text.splitlines()[-1][:300] if text else type(error).__name__

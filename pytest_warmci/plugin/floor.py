@@ -299,7 +299,7 @@ class Floor:
         if there != here:
             errors += self._end_fixtures()
         if any(not isinstance(error, NotEvaluated) for error in errors):
-            lane.outcomes.note(item.nodeid, "failed", f"{item.nodeid}: teardown failed")
+            reports.note_teardown(lane, item)
         if there is None or (there.folder, there.stage) != (here.folder, here.stage):
             try:
                 lane.leave()

@@ -8,12 +8,19 @@ from typing import Any, Final
 import pytest
 from _pytest._code.code import TerminalRepr
 
-from pytest_warmci.errors import BaselineRotten, DiskReadOnly, DiskTooSmall, WarmciError
+from pytest_warmci.errors import (
+    BaselineRotten,
+    DiskReadOnly,
+    DiskTooSmall,
+    NotEvaluated,
+    WarmciError,
+)
 from pytest_warmci.plugin.collect import Key
 from pytest_warmci.runs.lane import Blocked, Lane
 
 NOT_EVALUATED: Final = "not-evaluated"
 _LABELS: Final = "warmci"
+_EXCUSE: Final = pytest.StashKey[NotEvaluated | None]()
 
 
 def label(report: pytest.TestReport | pytest.CollectReport, **labels: str) -> None:
@@ -49,6 +56,19 @@ def note(
     _mask(report, lane.run.masked)
 
 
+def note_teardown(lane: Lane, item: pytest.Item) -> None:
+    """Note that the end of an item's fixtures failed, before its stage is left.
+
+    Whether that can be excused is asked while the app is there, and held for the report.
+    """
+    excuse = lane.excuse()
+    item.stash[_EXCUSE] = excuse
+    if excuse is None:
+        lane.outcomes.note(item.nodeid, "failed", f"{item.nodeid}: teardown failed")
+    else:
+        lane.outcomes.note(item.nodeid, NOT_EVALUATED, lane.run.masked(excuse.summary))
+
+
 def _mask(report: pytest.TestReport, masked: Callable[[str], str]) -> None:
     """Blot secrets out of what a report shows: a test's values, what it printed, its reason."""
     report.sections = [(name, masked(text)) for name, text in report.sections]
@@ -81,7 +101,7 @@ def _note_failure(
     if ours:
         report.longrepr = "\n".join(map(str, ours))
     excused = _says_nothing(error)
-    excuse = None if excused else lane.excuse()
+    excuse = None if excused else item.stash.get(_EXCUSE, None) or lane.excuse()
     if excuse is not None:
         report.longrepr = f"{excuse}\n\n{report.longrepr}"
         error, excused = excuse, True

@@ -67,7 +67,7 @@ class ColdTrack:
                 with run.phases("witness"):
                     run.plant(run.deployed)
         except RecipeFailed as error:
-            run.blame_keycloak()
+            run.blame_trouble()
             raise BaselineRotten(
                 f"the base {base} itself does not work",
                 where=run.recipe,
@@ -117,7 +117,7 @@ class ColdTrack:
             keep_running(run, self._place, keep)
             self._made = False
             return
-        with run.phases("remove"):
+        with run.phases("remove"), recover.undone_later():
             recover.remove_app(run.engine, self._place, run.plan.enrolment.stop_timeout)
         self._made = False
         run.unwire(self._place)

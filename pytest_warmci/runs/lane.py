@@ -31,6 +31,7 @@ from pytest_warmci.runs.evidence import evidence_of
 from pytest_warmci.runs.handle import AppHandle
 from pytest_warmci.runs.outcomes import Outcomes
 from pytest_warmci.runs.quick import QuickTrack
+from pytest_warmci.runs.recover import UNDONE
 from pytest_warmci.runs.run import Run
 from pytest_warmci.store.kept import KeptApp
 from pytest_warmci.store.results import (
@@ -148,9 +149,7 @@ class Lane:
 
     def excuse(self) -> NotEvaluated | None:
         """Return why nothing that fails now can be held against the recipe, if so."""
-        trouble: NotEvaluated | None = trouble_at(self.run.state.root)
-        if trouble is None and self.run.sign_on is not None:
-            trouble = self.run.sign_on.trouble()
+        trouble = trouble_at(self.run.state.root) or self.run.trouble()
         if trouble is not None:
             trouble.what += ", so a failure says nothing about the recipe"
         return trouble
@@ -311,7 +310,7 @@ class Lane:
             trouble = trouble_at(root) or NotEvaluated(what)
             why = f"{type(error).__name__}: {error}"
             trouble.why = f"{trouble.why}\n{why}" if trouble.why else why
-        trouble.changed = "what had begun is finished or undone by the next run"
+        trouble.changed = UNDONE
         return trouble
 
     def _is_before(self, stage: Stage) -> bool:

@@ -97,7 +97,7 @@ class QuickTrack:
         try:
             self._boot(entry)
         except (RecipeFailed, BaselineRotten) as first:
-            self._run.blame_keycloak()
+            self._run.blame_trouble()
             self._run.notes.append(f"the known-good did not work, restored it: {first.summary}")
             with self._run.phases("restore"):
                 take_down(self._run.engine, self._place, self._run.plan.enrolment)
@@ -105,7 +105,7 @@ class QuickTrack:
             try:
                 self._boot(entry)
             except (RecipeFailed, BaselineRotten) as second:
-                self._run.blame_keycloak()
+                self._run.blame_trouble()
                 self._raise_rotten(second)
 
     def head(self, stage: Stage) -> None:
@@ -148,7 +148,7 @@ class QuickTrack:
             self._open = False
             return
         try:
-            with run.phases("stop"):
+            with run.phases("stop"), recover.undone_later():
                 take_down(run.engine, self._place, run.plan.enrolment)
         except WarmciError:
             # What does not stop is restored by the next run: its journal is still there.

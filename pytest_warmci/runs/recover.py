@@ -6,13 +6,14 @@ into its place: healing cannot move a known-good.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
 from pytest_warmci.clients import interrupts
 from pytest_warmci.clients.files import remove_tree, sweep_garbage, sync_folder
-from pytest_warmci.errors import BaselineRotten, SnapshotDamaged, StateDamaged
+from pytest_warmci.errors import BaselineRotten, SnapshotDamaged, StateDamaged, WarmciError
 from pytest_warmci.model import KnownGood
 from pytest_warmci.naming import new_run_id
 from pytest_warmci.protocols import Engine
@@ -28,6 +29,21 @@ from pytest_warmci.store.state import StateDirectory
 
 STOP_SECONDS: Final = 180.0
 """How long a dead run's app may take to stop: nobody asks its recipe.yml."""
+
+
+UNDONE: Final = "what had begun is finished or undone by the next run, or now by: warmci recover"
+"""What becomes of what a run could not end."""
+
+
+@contextmanager
+def undone_later() -> Iterator[None]:
+    """Say in an error of ours that what it has interrupted is undone later, unless it says more."""
+    try:
+        yield
+    except WarmciError as error:
+        if error.changed == "nothing":
+            error.changed = UNDONE
+        raise
 
 
 def quarantine(state: StateDirectory, place: Place, reason: str) -> None:

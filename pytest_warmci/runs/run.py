@@ -184,13 +184,22 @@ class Run:
             except NotEvaluated as error:
                 self.notes.append(error.summary)
 
-    def blame_keycloak(self) -> None:
-        """Raise when it is the live-warm Keycloak that does not work, rather than the app.
+    def trouble(self) -> NotEvaluated | None:
+        """Return what the app stands on and what does not work, or did not all the time, if so."""
+        trouble: NotEvaluated | None = None
+        if self.sign_on is not None:
+            trouble = self.sign_on.trouble()
+        if trouble is None and self.place is not None:
+            trouble = self.engine.trouble(self.place)
+        return trouble
+
+    def blame_trouble(self) -> None:
+        """Raise when it is the live-warm Keycloak or the engine that failed, rather than the app.
 
         Raises:
-            KeycloakTrouble: It does not.
+            NotEvaluated: It is.
         """
-        trouble = None if self.sign_on is None else self.sign_on.trouble()
+        trouble = self.trouble()
         if trouble is not None:
             raise trouble
 

@@ -97,6 +97,7 @@ def test_from_nothing_to_nothing(bench: Bench) -> None:
     assert "tiny of one" == bench.page()
     assert f"as commit {'a' * 8} says" in bench.engine.prove(bench.spot, stack)
     assert ["app", "db"] == sorted(each.name for each in bench.engine.running(bench.spot))
+    assert bench.engine.trouble(bench.spot) is None
     password = bench.engine.secret(bench.spot, stack, "password")
     assert 32 == len(password)
     assert [password] == list(bench.engine.secret_values(bench.spot))

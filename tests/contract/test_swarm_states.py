@@ -60,6 +60,13 @@ services:
       - {target: 8080, published: 18999, protocol: tcp, mode: host}
 """
 
+GENTLE = """\
+version: "3.8"
+services:
+  app:
+    stop_signal: SIGTERM
+"""
+
 GOOD = {
     "WEB": "1",
     "BEFORE": "true",
@@ -253,6 +260,34 @@ def test_a_task_that_ended_well_and_is_never_started_again_is_down(table: Table)
     said = table.fails(RecipeFailed, BEFORE="exit 0", RESTART="on-failure")
 
     assert "is down, and Swarm never starts it again: ended by itself with exit code 0" in said
+
+
+@pytest.mark.cost(30)
+def test_a_service_that_ended_with_its_engine_is_held_against_nobody(table: Table) -> None:
+    """Told to stop by an engine that starts anew, it ends well, and is down for ever.
+
+    The same deployment again changes nothing of that; stopped and deployed anew it is up.
+    """
+    gentle = table.folder / "gentle.yml"
+    gentle.write_text(GENTLE)
+    table.engine = table.new_engine(gentle)
+    serving = "echo up > /data/index.html; httpd -p 8080 -h /data"
+    wanted = {"BEFORE": f"{serving}; trap 'exit 0' TERM; while :; do sleep 1 & wait; done"}
+    table.up(RESTART="on-failure", **wanted)
+    assert table.engine.trouble(table.spot) is None
+
+    table.swarm.kill()
+    table.swarm.restart()
+    said = table.fails(RecipeFailed, RESTART="on-failure", **wanted)
+    trouble = table.engine.trouble(table.spot)
+
+    assert "is down, and Swarm never starts it again: ended by itself with exit code 0" in said
+    assert trouble is not None
+    assert "the engine of node node1 was away or started anew" in trouble.what
+    table.engine.undeploy(table.spot)
+    table.engine.settle(table.spot, LIMIT)
+    table.up(RESTART="on-failure", **wanted)
+    assert table.engine.trouble(table.spot) is None
 
 
 @pytest.mark.cost(20)

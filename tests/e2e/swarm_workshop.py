@@ -20,6 +20,9 @@ from tests.swarm.front import BASE, Front
 
 NAME = SwarmEngine.name
 
+KINDS = ("service", "container", "network", "secret", "config", "volume")
+NAMES = ("--format", "{{.Name}}")
+
 
 class SwarmWorkshop(Workshop):
     """A workshop whose sessions run on a Swarm behind a proxy.
@@ -31,6 +34,7 @@ class SwarmWorkshop(Workshop):
         services: All services of the recipe.
         engine: What its sessions name as the engine.
         base: The base domain of its apps.
+        hurried: Whether they are up in seconds, which is not as the recipe has them.
     """
 
     def __init__(
@@ -41,16 +45,20 @@ class SwarmWorkshop(Workshop):
         *services: str,
         engine: str = NAME,
         base: str = BASE,
+        hurried: bool = False,
     ) -> None:
         super().__init__(state, recipe)
         self.front = front
         self.engine = engine
         self.base = base
-        self._override = front.dnsrr(*services)
+        self.overrides = [front.dnsrr(*services)]
+        if hurried:
+            self.overrides.append(front.hurried(*services))
 
     def words(self) -> tuple[str, ...]:
         """What a session on this Swarm is told."""
-        told = [f"override={self._override}", f"proxy={self.front.proxy_url}"]
+        told = [f"override={path}" for path in self.overrides]
+        told.append(f"proxy={self.front.proxy_url}")
         if self.base != BASE:
             told.append(f"domain={self.base}")
         return (
@@ -58,8 +66,12 @@ class SwarmWorkshop(Workshop):
             *(f"--warmci-engine-option={each}" for each in told),
         )
 
+    @property
+    def environment(self) -> dict[str, str]:
+        return self.front.environment
+
     def pytest(self, *words: str, env: dict[str, str] | None = None) -> Outcome:
-        return super().pytest(*self.words(), *words, env={**self.front.environment, **(env or {})})
+        return super().pytest(*self.words(), *words, env=env)
 
     @property
     def place(self) -> Place:
@@ -88,10 +100,18 @@ class SwarmWorkshop(Workshop):
         """Everything of this state directory on the Swarm, by kind and name."""
         wanted = ("--filter", f"label=pytest-warmci.state={self.state.uuid}")
         found = []
-        for kind in ("service", "network", "secret", "config", "volume"):
-            names = self.front.swarm.docker(kind, "ls", *wanted, "--format", "{{.Name}}").text
+        for kind in KINDS:
+            more = ("--all", "--format", "{{.Names}}") if kind == "container" else NAMES
+            names = self.front.swarm.docker(kind, "ls", *wanted, *more).text
             found += [f"{kind} {name}" for name in names.split()]
         return found
+
+    def elsewhere(self) -> list[str]:
+        """What is on the Swarm but the canonical's volume, and what is unfinished beside its data."""
+        found = [each for each in self.on_the_swarm() if each != f"volume {self.stack}_data"]
+        volume = self.front.swarm.slot.data / "volumes" / f"{self.stack}_data"
+        beside = volume.iterdir() if volume.is_dir() else ()
+        return found + [f"beside its data: {path}" for path in beside if path.name != "_data"]
 
     @property
     def stack(self) -> str:

@@ -7,29 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.swarm_workshop import SwarmWorkshop
-from tests.e2e.workshop import RADICALE, Outcome
-from tests.swarm import catalog
-from tests.swarm.front import Front
-
-
-@pytest.fixture(scope="module")
-def seeded(
-    proxied_swarm: Front, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[SwarmWorkshop, Outcome]:
-    """Radicale's canonical on the Swarm, and the cold run that made it."""
-    images = (f"ghcr.io/kozea/radicale:{version}" for version in catalog.RADICALES)
-    catalog.provide(proxied_swarm.swarm, *images)
-    state = tmp_path_factory.mktemp("swarm") / "state"
-    workshop = SwarmWorkshop(proxied_swarm, state, RADICALE, "app")
-    outcome = workshop.pytest("--warmci-head", "published")
-    assert outcome.status == 0, outcome.text
-    return workshop, outcome
+from tests.swarm_fixtures import Seeded
 
 
 @pytest.fixture
-def radicale(seeded: tuple[SwarmWorkshop, Outcome]) -> Iterator[SwarmWorkshop]:
+def radicale(radicale_on_swarm: Seeded) -> Iterator[SwarmWorkshop]:
     """The workshop; afterwards the known-good is what it was, and nothing else is there."""
-    workshop, _ = seeded
+    workshop = radicale_on_swarm.workshop
     entry = workshop.entry_bytes()
     yield workshop
     assert entry == workshop.entry_bytes()
@@ -38,10 +22,10 @@ def radicale(seeded: tuple[SwarmWorkshop, Outcome]) -> Iterator[SwarmWorkshop]:
 
 @pytest.mark.core
 @pytest.mark.cost(90)
-def test_a_cold_run_seeds(seeded: tuple[SwarmWorkshop, Outcome]) -> None:
+def test_a_cold_run_seeds(radicale_on_swarm: Seeded) -> None:
     """Both stages, complete and with authority; what stays is the canonical's volume alone."""
-    workshop, outcome = seeded
-    result = outcome.result
+    seeded = radicale_on_swarm
+    workshop, result = seeded.workshop, seeded.outcome.result
 
     assert ("swarm", True, True, True) == (
         result["engine"],
@@ -59,9 +43,9 @@ def test_a_cold_run_seeds(seeded: tuple[SwarmWorkshop, Outcome]) -> None:
     override, proxy = sorted(result["engine_options"])
     assert " sha256:" in override
     assert f"proxy={workshop.front.proxy_url}" == proxy
-    assert workshop.volumes_digest() == workshop.known_good.digest
+    assert seeded.digest == result["known_good"]["after"]
     assert [workshop.known_good.domain] == workshop.apps()
-    assert [f"volume {workshop.stack}_data"] == workshop.on_the_swarm()
+    assert [f"volume {workshop.stack}_data"] == seeded.there
 
 
 @pytest.mark.cost(90)

@@ -70,7 +70,7 @@ class UserWorkshop(SwarmWorkshop):
         command.run(["git", "clone", "-q", ROOT, folder / "clone"], timeout=60)
         (folder / "user").mkdir()
         self._ca = shutil.copy(front.ca_file, folder / "user" / "ca.pem")
-        self._override = Path(shutil.copy(self._override, folder / "user" / "override.yml"))
+        self.overrides = [Path(shutil.copy(each, folder / "user")) for each in self.overrides]
         command.run(["chown", "-R", f"{USER}:{GROUP}", folder / "user"], timeout=60)
         command.run(["chmod", "-R", "a+rX", folder], timeout=60)
         self.python = (*AS_USER, "env", a_python())

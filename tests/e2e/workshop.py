@@ -62,7 +62,7 @@ class Workshop:
 
     `pytest` runs a session; `known_good`, `place`, `entry_bytes` and `volumes_digest` read what it
     left on disk; `boots_with_witness` looks into the data with the app's own eyes, `migrated_by`
-    into Keycloak's database; `processes` finds what still runs.
+    into Keycloak's database; `processes` finds what still runs, `elsewhere` what is left outside.
 
     Args:
         state: The state directory; made by the first session.
@@ -95,13 +95,22 @@ class Workshop:
             ],
             timeout=LIMIT,
             cwd=self.folder,
-            env={**clean_environment(), **(env or {})},
+            env={**clean_environment(), **self.environment, **(env or {})},
             check=False,
         )
         data = json.loads(target.read_text("utf-8")) if target.exists() else {}
         text = done.text + done.stderr.decode("utf-8", "replace")
         print(text)  # noqa: T201 - shown by pytest when the test fails
         return Outcome(done.code, text, data)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What sessions and commands need in their environment."""
+        return {}
+
+    def elsewhere(self) -> list[str]:
+        """What is left of it outside of the state directory, where nobody looks."""
+        return []
 
     @property
     def state(self) -> StateDirectory:

@@ -36,7 +36,7 @@ def leftovers(workshop: Workshop) -> list[str]:
         if not app.name.startswith(("warm-", ".addresses")):
             found.append(f"app {app.name}")
     found += [f"unfinished {path}" for path in unfinished(state.root)]
-    return found
+    return found + workshop.elsewhere()
 
 
 def unfinished(root: Path) -> list[Path]:

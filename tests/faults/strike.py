@@ -6,7 +6,8 @@ Load it with `-p tests.faults.strike` and say in the environment what to do:
   `<event>`-th change of a file, process or name (0: when the step begins). Without a step
   (`+<event>`) it counts from the start to the end of the process.
 - `STRIKE_ONLY`: a regular expression; only changes whose line matches from its beginning are
-  counted. A line is the event of the audit hook and what it is about: `os.rename /from /to`.
+  counted. A line is the event of the audit hook and what it is about: `os.rename /from /to`. With
+  one that begins with `http`, what is sent by HTTP counts as well: `http.client.send POST /path`.
 - `STRIKE_WITH`: what happens there: `kill` (SIGKILL to this process), `kill-parent`, `kill-both`,
   the name of a signal (`SIGTERM`, `SIGINT`, `SIGHUP`) sent to this process, the same with `-parent`
   (the controller of a distributed session) or `-group` (what a terminal does), or `run:<command>`
@@ -53,6 +54,9 @@ CHANGES = frozenset(
 )
 """Audit events of what changes the world; opening a file for writing counts too."""
 
+_REQUEST = "http.client.send"
+"""Audit event of a request, and of each piece of its body."""
+
 _WRITES = os.O_WRONLY | os.O_RDWR
 
 
@@ -63,6 +67,7 @@ class Striker:
         self.step, _, event = at.partition("+")
         self.event = int(event or 0)
         self.only = re.compile(only)
+        self.events = CHANGES | {_REQUEST} if only.startswith("http") else CHANGES
         self.blow = blow
         self.log = Path(log) if log else None
         self.steps: Counter[str] = Counter()
@@ -90,7 +95,7 @@ class Striker:
 
     def seen(self, event: str, arguments: tuple[object, ...]) -> None:
         """See an event of the interpreter, before it happens."""
-        if self.struck or not _changes(event, arguments) or arguments[0] == self.log:
+        if self.struck or not self._counts(event, arguments) or arguments[0] == self.log:
             return
         if not self.only.match(_line(event, arguments)):
             return
@@ -98,6 +103,9 @@ class Striker:
             self.changes[step] += 1
             if step == self.step and self.changes[step] == self.event:
                 self.strike()
+
+    def _counts(self, event: str, arguments: tuple[object, ...]) -> bool:
+        return _is_write(arguments) if event == "open" else event in self.events
 
     def strike(self) -> None:
         if self.struck:
@@ -120,13 +128,11 @@ class Striker:
                 os.kill(os.getppid() if whom == "parent" else os.getpid(), number)
 
 
-def _changes(event: str, arguments: tuple[object, ...]) -> bool:
-    if event == "open":
-        path, _, flags = arguments
-        # What is read counts not, nor what the interpreter or pytest writes for itself.
-        ours = isinstance(path, str | bytes | os.PathLike) and "__pycache__" not in str(path)
-        return ours and isinstance(flags, int) and bool(flags & _WRITES)
-    return event in CHANGES
+def _is_write(arguments: tuple[object, ...]) -> bool:
+    """Tell whether a file is opened for writing, and not by the interpreter or pytest for itself."""
+    path, _, flags = arguments
+    ours = isinstance(path, str | bytes | os.PathLike) and "__pycache__" not in str(path)
+    return ours and isinstance(flags, int) and bool(flags & _WRITES)
 
 
 def _line(event: str, arguments: tuple[object, ...]) -> str:

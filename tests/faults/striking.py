@@ -51,6 +51,7 @@ def by_hand(workshop: Workshop, *words: str, at: str = "", only: str = "") -> co
         cwd=ROOT,
         env={
             **clean_environment(),
+            **workshop.environment,
             **striking(at, "kill", only),
             "WARMCI_STATE": str(workshop.root),
         },

@@ -217,13 +217,21 @@ class Swarm:
         process = processes.identify(self.pid)
         if process is not None:
             processes.signal_process(process, number)
+        self.wait_ended(STOP_SECONDS)
+
+    def wait_ended(self, seconds: float) -> None:
+        """Wait until somebody has killed it.
+
+        Raises:
+            NotEvaluated: It does not end.
+        """
 
         def look() -> Look:
             ended = command.exit_code(self._entered) is not None
             return Look(ended, "the engine does not end")
 
         try:
-            wait_until(look, timeout=STOP_SECONDS, every=0.02)
+            wait_until(look, timeout=seconds, every=0.02)
         except WaitedTooLong as late:
             raise self._trouble(late.state) from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_warmci.clients.locks import Holder, hold
-from pytest_warmci.errors import BaselineRotten, NotEvaluated, RecipeFailed
+from pytest_warmci.errors import BaselineRotten, EngineUnavailable, NotEvaluated, RecipeFailed
 from pytest_warmci.naming import cold_domain
 from pytest_warmci.protocols import AppPlace
 from pytest_warmci.runs.place import Place
@@ -56,6 +56,26 @@ def test_a_base_that_does_not_work_is_not_the_heads_failure(fresh: Haunt) -> Non
     lane = fresh.lane()
 
     with pytest.raises(BaselineRotten, match=r"the base 1\.1\.0"):
+        lane.goto("upgrade", "base")
+
+    assert "not-evaluated" == lane.close(narrowed=[], interrupted=False).verdict
+    assert [] == fresh.cold_apps()
+
+
+def test_a_base_whose_engine_was_away_is_not_rotten(fresh: Haunt) -> None:
+    """It does not ask anybody to look for what is wrong with it."""
+
+    def fail(_engine: FakeEngine, _app: AppPlace) -> None:
+        raise RecipeFailed("bad")
+
+    def away(_engine: FakeEngine, app: AppPlace) -> None:
+        assert app.domain.startswith("ghos-")
+        raise EngineUnavailable("the engine was away")
+
+    fresh.trouble |= {"wait_converged": fail, "trouble": away}
+    lane = fresh.lane()
+
+    with pytest.raises(EngineUnavailable, match="the engine was away"):
         lane.goto("upgrade", "base")
 
     assert "not-evaluated" == lane.close(narrowed=[], interrupted=False).verdict

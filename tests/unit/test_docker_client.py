@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Callable, Generator, Iterator
+from http.client import RemoteDisconnected
 from typing import Any, Self
 
 import pytest
 from docker.errors import APIError, DockerException, NotFound
-from requests.exceptions import ReadTimeout
+from requests.exceptions import ConnectionError as LibraryConnectionError, ReadTimeout
+from urllib3.exceptions import ProtocolError
 
 from pytest_warmci.clients import command
 from pytest_warmci.clients.docker import Docker, Mount
@@ -53,6 +55,13 @@ def test_volumes_are_within_an_answer(answer: object, expected: object, api: Api
 
     assert expected == Docker(LOCAL).volumes(OURS)
     assert [("volumes", (), {"filters": FILTERS})] == api.calls
+
+
+def test_nodes_are_those_of_the_whole_swarm(api: Api) -> None:
+    api.answers["nodes"] = ({"ID": "1"}, {"ID": "2"})
+
+    assert [{"ID": "1"}, {"ID": "2"}] == Docker(LOCAL).nodes()
+    assert [("nodes", (), {})] == api.calls
 
 
 def test_names_of_networks(api: Api) -> None:
@@ -312,6 +321,17 @@ def test_an_engine_that_is_gone(verb: str, error: Exception, api: Api) -> None:
         asks[verb]()
 
     assert LOCAL.url == caught.value.where
+
+
+def test_errors_within_errors_are_told_in_the_words_of_the_innermost_one(api: Api) -> None:
+    """As the library has them when an engine dies over an answer."""
+    died = RemoteDisconnected("Remote end closed connection without response")
+    api.answers["info"] = LibraryConnectionError(ProtocolError("Connection aborted.", died))
+
+    with pytest.raises(EngineUnavailable) as caught:
+        Docker(LOCAL).info()
+
+    assert "Remote end closed connection without response" == caught.value.why
 
 
 # -- pulling -------------------------------------------------------------------------------------

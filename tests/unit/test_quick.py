@@ -8,7 +8,14 @@ from contextlib import suppress
 import pytest
 
 from pytest_warmci.clients.locks import Holder, hold
-from pytest_warmci.errors import LockBusy, NotEvaluated, Quarantined, RecipeFailed, WarmciError
+from pytest_warmci.errors import (
+    EngineUnavailable,
+    LockBusy,
+    NotEvaluated,
+    Quarantined,
+    RecipeFailed,
+    WarmciError,
+)
 from pytest_warmci.protocols import AppPlace
 from pytest_warmci.runs import quick
 from pytest_warmci.runs.quick import QuickTrack
@@ -126,8 +133,9 @@ def test_a_stop_that_fails_leaves_the_journal(haunt: Haunt) -> None:
     lane.outcomes.note("test", "passed")
     haunt.trouble["settle"] = never
 
-    with pytest.raises(NotEvaluated, match="does not stop"):
+    with pytest.raises(NotEvaluated, match="does not stop") as caught:
         lane.leave()
+    assert "undone by the next run, or now by: warmci recover" in caught.value.changed
     result = lane.close(narrowed=[], interrupted=False)
 
     assert "not-evaluated" == result.verdict
@@ -180,6 +188,30 @@ def test_a_baseline_is_restored_once(haunt: Haunt) -> None:
     (alert,) = haunt.opened.alerts.glob("*.json")
     assert "baseline.rotten" in alert.name
     lane.close(narrowed=[], interrupted=False)
+    haunt.check_known_good()
+
+
+def test_a_baseline_whose_engine_was_away_is_not_rotten(haunt: Haunt) -> None:
+    """It is not tried again, and there is no alert: the next run sees how it is."""
+    tries: list[str] = []
+
+    def fail(_engine: FakeEngine, _app: AppPlace) -> None:
+        tries.append("x")
+        raise RecipeFailed("no")
+
+    def away(_engine: FakeEngine, app: AppPlace) -> None:
+        assert haunt.place.domain == app.domain
+        raise EngineUnavailable("the engine was away")
+
+    haunt.trouble |= {"wait_converged": fail, "trouble": away}
+    lane = haunt.lane("quick")
+
+    with pytest.raises(EngineUnavailable, match="the engine was away"):
+        lane.goto("upgrade", "base")
+
+    assert ["x"] == tries
+    assert [] == list(haunt.opened.alerts.glob("*.json"))
+    assert "not-evaluated" == lane.close(narrowed=[], interrupted=False).verdict
     haunt.check_known_good()
 
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from pytest_warmci.clients.docker import Docker
+from pytest_warmci.clients.machine import process_start
 from pytest_warmci.engines.swarm import engine as engines, labels
 from pytest_warmci.engines.swarm.checks import granted_seconds
 from pytest_warmci.engines.swarm.engine import SwarmEngine
@@ -237,6 +238,20 @@ def test_undeploying_what_never_was(app: SwarmApp) -> None:
     app.engine.remove(app.spot)
 
     assert [] == app.engine.leftovers(app.spot)
+
+
+def test_what_killed_writes_have_left_goes_when_it_is_stopped(app: SwarmApp) -> None:
+    """A writer that is alive keeps its own."""
+    app.up()
+    app.engine.logs(app.spot)
+    left = [app.spot.folder / name / ".tmp-1-1-abc" for name in ("stack", "logs")]
+    alive = left[0].with_name(f".tmp-1-{process_start(1)}-abc")
+    for path in (*left, alive):
+        path.touch()
+
+    app.down()
+
+    assert [alive] == [path for path in (*left, alive) if path.exists()]
 
 
 def test_things_of_other_apps_stay(app: SwarmApp) -> None:

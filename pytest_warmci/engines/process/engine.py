@@ -224,6 +224,9 @@ class ProcessEngine:
         """Return the app's base URL, choosing and recording an address when it has none."""
         return provide_address(app.folder).url
 
+    def trouble(self, app: AppPlace) -> None:
+        """Tell that there is nothing behind this engine that could be away."""
+
     def secret(self, app: AppPlace, stack: Stack, name: str) -> str:
         """Return the value of a secret of the compose file."""
         return read_secret(app.folder, stack, name)

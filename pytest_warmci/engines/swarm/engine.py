@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from pytest_warmci.clients.files import (
     make_folder,
     read_record,
     remove_tree,
+    sweep_garbage,
     write_json,
     write_text,
     write_yaml,
@@ -21,7 +23,7 @@ from pytest_warmci.clients.files import (
 from pytest_warmci.clients.waiting import Look, WaitedTooLong, wait_until
 from pytest_warmci.engines.differences import KeyDifferences
 from pytest_warmci.engines.secrets import mask, read_secret, secret_values
-from pytest_warmci.engines.swarm import keys
+from pytest_warmci.engines.swarm import keys, nodes
 from pytest_warmci.engines.swarm.belongings import Belongings, name_of
 from pytest_warmci.engines.swarm.checks import (
     check_names,
@@ -46,9 +48,11 @@ _EVERY: Final = 0.2
 _FOLDER: Final = "stack"
 """Folder of an app with what this engine keeps of it beside its secrets and logs."""
 
+_LOGS: Final = "logs"
+
 _RECORD: Final = "deploy.json"
-"""File in it: the label of the last deployment, the tasks before it, the time services have to
-stop (seconds)."""
+"""File in it: the label of the last deployment, the tasks before it, the nodes before the first
+one, the time services have to stop (seconds)."""
 
 _SETTLE_SECONDS: Final = 30.0
 """From the end of the last service to that of its network, a Swarm was seen to take six."""
@@ -129,12 +133,15 @@ class SwarmEngine:
         settle_in(folder, self._info, self._docker.endpoint.url)
         create_secrets(belongings, app.folder, stack)
         token = new_token()
+        # What is changed in place may still suffer from what happened to the deployment before.
+        noted = self._noted(app) if belongings.services() else {}
         write_json(
             folder / _RECORD,
             {
                 "format": FORMAT,
                 "deploy": token,
                 "earlier": [task["ID"] for task in belongings.tasks()],
+                "nodes": noted or nodes.versions(self._docker),
                 "grace": max(service.stop_grace for service in stack.services.values()),
             },
         )
@@ -227,13 +234,16 @@ class SwarmEngine:
                 remedy="look at the node that it is on, then: warmci recover",
                 changed="its services were removed",
             ) from None
+        for name in (_FOLDER, _LOGS):
+            with suppress(OSError):  # what killed writes have left is in nobody's way
+                sweep_garbage(app.folder / name)
 
     def remove(self, app: AppPlace) -> None:
         """Delete all that the Swarm and this engine keep of an undeployed app."""
         belongings = self._belongings(app)
         belongings.remove_small()
         self._volumes(app, belongings).drop(())
-        for name in (_FOLDER, "secrets", "logs"):
+        for name in (_FOLDER, "secrets", _LOGS):
             remove_tree(app.folder / name)
 
     def running(self, app: AppPlace) -> Sequence[RunningService]:
@@ -280,13 +290,25 @@ class SwarmEngine:
         """Delete every root of the app's data but those to keep."""
         self._volumes(app, self._belongings(app)).drop(keep)
 
+    def trouble(self, app: AppPlace) -> NotEvaluated | None:
+        """Return why nothing that fails now can be held against the recipe; None when it can.
+
+        The engine does not answer, or one that the app is on was away since the app was deployed.
+        """
+        try:
+            noted = self._noted(app)
+            own = str(self._info["Swarm"]["NodeID"])
+            return nodes.away(self._belongings(app), noted, own) if noted else None
+        except NotEvaluated as error:
+            return error
+
     def logs(self, app: AppPlace) -> Mapping[str, Path]:
         """Map each service's name to a file with the end of its log, as it is now.
 
         Of an app that is undeployed it is what was last asked for.
         """
         belongings = self._belongings(app)
-        folder = app.folder / "logs"
+        folder = app.folder / _LOGS
         for service in belongings.services():
             name = str(service["Spec"]["Name"]).removeprefix(f"{belongings.stack}_")
             try:
@@ -339,6 +361,12 @@ class SwarmEngine:
     def _record(self, app: AppPlace) -> dict[str, Any]:
         """Return what was written down before the last deployment."""
         return read_record(app.folder / _FOLDER / _RECORD, "record of the deployment")
+
+    def _noted(self, app: AppPlace) -> Mapping[str, Any]:
+        """Return the versions of the nodes before the app was deployed; empty when it never was."""
+        with suppress(FileNotFoundError):
+            return dict(self._record(app).get("nodes", {}))
+        return {}
 
     def _log(self, service: str, lines: int) -> str:
         return b"".join(self._docker.service_logs(service, lines)).decode("utf-8", "replace")
