@@ -22,7 +22,6 @@ from pytest_warmci.model import Stack
 from tests.tar_folder import pack, pieces, unpack
 
 NODE = "9j11tfj41478oip84ol6l0vx4"
-OTHER = "node-2"
 NAMESPACE = "com.docker.stack.namespace"
 LINGERING = 2
 """For how many looks at the containers what was removed is still there."""
@@ -45,7 +44,7 @@ class FakeDocker:
         held: Things that somebody else uses, by their names.
         helpers: Containers that never ran, by their ids.
         asked: What was done with them, a word and a volume each.
-        versions: How often what it knows of a node has changed, by the node's id.
+        bridge: The id of the network that it makes when it starts; empty for none.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -68,7 +67,7 @@ class FakeDocker:
         self.held: set[str] = set()
         self.helpers: dict[str, Mount] = {}
         self.asked: list[str] = []
-        self.versions = {NODE: 21, OTHER: 34}
+        self.bridge = "b8e5f764"
         self.values: dict[str, bytes] = {}
         self.things: dict[str, list[Facts]] = {
             kind: [] for kind in ("service", "network", "secret", "config", "volume")
@@ -86,16 +85,6 @@ class FakeDocker:
 
     def info(self) -> Facts:
         return {"ID": self.id, "Swarm": dict(self.state), "DockerRootDir": str(self.root)}
-
-    def nodes(self) -> list[Facts]:
-        return [
-            {
-                "ID": each,
-                "Version": {"Index": version},
-                "Description": {"Hostname": f"host-{each}"},
-            }
-            for each, version in self.versions.items()
-        ]
 
     def services(self, labels: Mapping[str, str]) -> list[Facts]:
         return self._list("service", labels)
@@ -127,6 +116,10 @@ class FakeDocker:
 
     def volumes(self, labels: Mapping[str, str]) -> list[Facts]:
         return self._list("volume", labels)
+
+    def find_network(self, name: str) -> Facts | None:
+        assert name == "bridge"
+        return {"Name": name, "Id": self.bridge} if self.bridge else None
 
     def find_secret(self, name: str) -> Facts | None:
         return self._find("secret", name)
@@ -292,7 +285,7 @@ class FakeDocker:
             for task in self.all_tasks:
                 if task["ServiceID"] == service["ID"]:
                     task["Status"]["State"] = task["DesiredState"] = "shutdown"
-        self._task(service, wish, "running", node=OTHER if short in self.others else NODE)
+        self._task(service, wish, "running", node="node-2" if short in self.others else NODE)
 
     def _task(self, service: Facts, spec: Facts, state: str, node: str = NODE) -> Facts:
         number = next(self._ids)

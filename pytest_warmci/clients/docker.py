@@ -124,10 +124,6 @@ class Docker:
         """Return what the engine says of itself and its Swarm."""
         return dict(self._asked("info"))
 
-    def nodes(self) -> list[Facts]:
-        """Return all nodes of the Swarm."""
-        return list(self._asked("nodes"))
-
     def services(self, labels: Mapping[str, str]) -> list[Facts]:
         """Return all services with these labels."""
         return list(self._asked("services", filters=_filters(labels)))
@@ -159,6 +155,10 @@ class Docker:
     def volumes(self, labels: Mapping[str, str]) -> list[Facts]:
         """Return all volumes of this node with these labels."""
         return list(self._asked("volumes", filters=_filters(labels))["Volumes"] or [])
+
+    def find_network(self, name: str) -> Facts | None:
+        """Return the network of exactly that name."""
+        return self._found("inspect_network", name)
 
     def find_secret(self, name: str) -> Facts | None:
         """Return the secret of exactly that name."""

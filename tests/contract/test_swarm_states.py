@@ -283,7 +283,7 @@ def test_a_service_that_ended_with_its_engine_is_held_against_nobody(table: Tabl
 
     assert "is down, and Swarm never starts it again: ended by itself with exit code 0" in said
     assert trouble is not None
-    assert "the engine of node node1 was away or started anew" in trouble.what
+    assert "the Docker engine was away or started anew" in trouble.what
     table.engine.undeploy(table.spot)
     table.engine.settle(table.spot, LIMIT)
     table.up(RESTART="on-failure", **wanted)

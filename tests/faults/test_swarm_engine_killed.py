@@ -32,7 +32,7 @@ CONVERGES = r"http\.client\.send GET \S+/tasks"
 
 SETTLES = r"http\.client\.send GET \S+/containers/json"
 
-ANEW = "the engine of node node1 was away or started anew while the app was deployed"
+ANEW = "the Docker engine was away or started anew while the app was deployed"
 SILENT = "no Docker engine answers"
 
 

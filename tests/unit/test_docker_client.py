@@ -57,13 +57,6 @@ def test_volumes_are_within_an_answer(answer: object, expected: object, api: Api
     assert [("volumes", (), {"filters": FILTERS})] == api.calls
 
 
-def test_nodes_are_those_of_the_whole_swarm(api: Api) -> None:
-    api.answers["nodes"] = ({"ID": "1"}, {"ID": "2"})
-
-    assert [{"ID": "1"}, {"ID": "2"}] == Docker(LOCAL).nodes()
-    assert [("nodes", (), {})] == api.calls
-
-
 def test_names_of_networks(api: Api) -> None:
     api.answers["networks"] = [{"Name": "proxy"}, {"Name": "bridge"}]
 
@@ -81,7 +74,7 @@ def test_a_secret_is_found_by_exactly_that_name(api: Api) -> None:
     assert ("secrets", (), {"filters": {"name": "key_v1"}}) == api.calls[0]
 
 
-@pytest.mark.parametrize("kind", ["volume", "container", "image"])
+@pytest.mark.parametrize("kind", ["network", "volume", "container", "image"])
 def test_found_by_looking(kind: str, api: Api) -> None:
     api.answers[f"inspect_{kind}"] = {"Id": "1"}
     find = getattr(Docker(LOCAL), f"find_{kind}")

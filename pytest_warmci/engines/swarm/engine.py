@@ -23,7 +23,7 @@ from pytest_warmci.clients.files import (
 from pytest_warmci.clients.waiting import Look, WaitedTooLong, wait_until
 from pytest_warmci.engines.differences import KeyDifferences
 from pytest_warmci.engines.secrets import mask, read_secret, secret_values
-from pytest_warmci.engines.swarm import keys, nodes
+from pytest_warmci.engines.swarm import keys
 from pytest_warmci.engines.swarm.belongings import Belongings, name_of
 from pytest_warmci.engines.swarm.checks import (
     check_names,
@@ -39,6 +39,7 @@ from pytest_warmci.engines.swarm.options import SwarmOptions
 from pytest_warmci.engines.swarm.override import overriding
 from pytest_warmci.engines.swarm.proof import proof_of
 from pytest_warmci.engines.swarm.secrets import create_secrets
+from pytest_warmci.engines.swarm.starts import start_of, started_anew
 from pytest_warmci.errors import CommandFailed, NotEvaluated, RecipeFailed, StateDamaged
 from pytest_warmci.model import FORMAT, RunningService, Stack
 from pytest_warmci.naming import BASE_DOMAIN, new_token, stack_name
@@ -51,8 +52,8 @@ _FOLDER: Final = "stack"
 _LOGS: Final = "logs"
 
 _RECORD: Final = "deploy.json"
-"""File in it: the label of the last deployment, the tasks before it, the nodes before the first
-one, the time services have to stop (seconds)."""
+"""File in it: the label of the last deployment, the tasks before it, the engine's start before the
+first one, the time services have to stop (seconds)."""
 
 _SETTLE_SECONDS: Final = 30.0
 """From the end of the last service to that of its network, a Swarm was seen to take six."""
@@ -134,14 +135,14 @@ class SwarmEngine:
         create_secrets(belongings, app.folder, stack)
         token = new_token()
         # What is changed in place may still suffer from what happened to the deployment before.
-        noted = self._noted(app) if belongings.services() else {}
+        start = self._start(app) if belongings.services() else None
         write_json(
             folder / _RECORD,
             {
                 "format": FORMAT,
                 "deploy": token,
                 "earlier": [task["ID"] for task in belongings.tasks()],
-                "nodes": noted or nodes.versions(self._docker),
+                "start": start or start_of(self._docker),
                 "grace": max(service.stop_grace for service in stack.services.values()),
             },
         )
@@ -293,14 +294,14 @@ class SwarmEngine:
     def trouble(self, app: AppPlace) -> NotEvaluated | None:
         """Return why nothing that fails now can be held against the recipe; None when it can.
 
-        The engine does not answer, or one that the app is on was away since the app was deployed.
+        The engine does not answer, or was away since the app was deployed.
         """
         try:
-            noted = self._noted(app)
-            own = str(self._info["Swarm"]["NodeID"])
-            return nodes.away(self._belongings(app), noted, own) if noted else None
+            noted = self._start(app)
+            now = "" if noted is None else start_of(self._docker)
         except NotEvaluated as error:
             return error
+        return started_anew(self._docker) if noted and noted != now else None
 
     def logs(self, app: AppPlace) -> Mapping[str, Path]:
         """Map each service's name to a file with the end of its log, as it is now.
@@ -362,11 +363,11 @@ class SwarmEngine:
         """Return what was written down before the last deployment."""
         return read_record(app.folder / _FOLDER / _RECORD, "record of the deployment")
 
-    def _noted(self, app: AppPlace) -> Mapping[str, Any]:
-        """Return the versions of the nodes before the app was deployed; empty when it never was."""
+    def _start(self, app: AppPlace) -> str | None:
+        """Return which start of the engine an app was deployed with; None when it never was."""
         with suppress(FileNotFoundError):
-            return dict(self._record(app).get("nodes", {}))
-        return {}
+            return str(self._record(app).get("start", ""))
+        return None
 
     def _log(self, service: str, lines: int) -> str:
         return b"".join(self._docker.service_logs(service, lines)).decode("utf-8", "replace")
