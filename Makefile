@@ -49,9 +49,10 @@ test: lint types ## what CI runs: check, the main paths on real servers, a sampl
 .PHONY: nightly
 nightly: lint types ## everything, benchmarks too; writes evidence.json
 	$(STEP) "test: tier nightly"
-	@# The benchmarks alone on the machine; the rest on two workers, also when something failed.
+	@# The benchmarks alone on the machine; the rest, which waits a lot, on three workers, also when
+	@# something failed.
 	@code=0; \
-	$(BIN)/pytest --tier nightly -n 2 --dist loadfile --evidence $(EVIDENCE) --durations=30 \
+	$(BIN)/pytest --tier nightly -n 3 --dist loadfile --evidence $(EVIDENCE) --durations=30 \
 	    $(NIGHTLY) $(PYTEST_FLAGS) || code=$$?; \
 	$(BIN)/pytest --tier nightly --evidence-after $(EVIDENCE) --evidence $(EVIDENCE) \
 	    tests/benchmarks $(PYTEST_FLAGS) || code=$$?; \

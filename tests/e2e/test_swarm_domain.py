@@ -50,14 +50,16 @@ def test_the_doctor_finds_nothing_missing(proxied_swarm: Front, tmp_path: Path) 
     assert ["traefik: published secrets", "traefik: HEAD secrets"] == other["missing"]
 
 
-@pytest.mark.cost(180)
+@pytest.mark.cost(90)
 def test_apps_at_a_base_domain_of_ones_own(proxied_swarm: Front, tmp_path: Path) -> None:
     """Seeded and upgraded there, through TLS. A session of another base leaves it alone, and who
     is told of none recovers it."""
     versions = (f"ghcr.io/kozea/radicale:{version}" for version in catalog.RADICALES)
     catalog.provide(proxied_swarm.swarm, *versions)
     state = tmp_path / "state"
-    workshop = SwarmWorkshop(proxied_swarm, state, RADICALE, "app", engine="auto", base=OWN_BASE)
+    workshop = SwarmWorkshop(
+        proxied_swarm, state, RADICALE, "app", engine="auto", base=OWN_BASE, hurried=True
+    )
 
     told = (word.replace("--warmci-", "--") for word in workshop.words())
     seeded = json.loads(warmci(workshop, "seed", str(RADICALE), *told, "--json"))["result"]

@@ -144,8 +144,6 @@ def test_a_good_head_passes_and_the_next_run_starts_from_known_good(
     [
         pytest.param(branch, reason, said, id=branch)
         for branch, reason, said in (
-            ("fails-at-once", ROLLED_BACK, "Invalid log category format: chatty"),
-            ("fails-late", ROLLED_BACK, "Connection to db:6432 refused"),
             ("fails-on-data", ROLLED_BACK, 'database "sso" does not exist'),
             ("damaged-data", "data lost: the witness had 4, now it finds 3", ""),
             ("empty-database", "data lost: the witness had 4, now it finds 0", ""),

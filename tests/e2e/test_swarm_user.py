@@ -66,7 +66,8 @@ class UserWorkshop(SwarmWorkshop):
     """A workshop of the user's own: a clone, a state directory, and what the proxy needs."""
 
     def __init__(self, front: Front, folder: Path) -> None:
-        super().__init__(front, folder / "user" / "state", folder / "clone" / RECIPE, "app")
+        state, recipe = folder / "user" / "state", folder / "clone" / RECIPE
+        super().__init__(front, state, recipe, "app", hurried=True)
         command.run(["git", "clone", "-q", ROOT, folder / "clone"], timeout=60)
         (folder / "user").mkdir()
         self._ca = shutil.copy(front.ca_file, folder / "user" / "ca.pem")
@@ -97,7 +98,7 @@ class UserWorkshop(SwarmWorkshop):
 
 
 @pytest.mark.nightly
-@pytest.mark.cost(200)
+@pytest.mark.cost(120)
 def test_runs_of_a_normal_user(far_front: Front, open_folder: Path) -> None:
     """Cold, quick, and one that damages the data: those come back with their owners."""
     workshop = UserWorkshop(far_front, open_folder)
