@@ -38,8 +38,9 @@ services:
       update_config: {monitor: 1s}
 """
 """An override file: the same servers, sooner. A Java that compiles less needs half the time until
-Keycloak is up, and nobody waits for the next look at its health. Without the limit each Keycloak
-would take what it likes of the machine's memory, as no recipe limits its container's."""
+Keycloak is up, and the next look at its health is not far. Without a limit of its heap each
+Keycloak would take what it likes of the machine's memory: the recipe does not limit its container's.
+"""
 
 START_FIRST = """\
 version: "3.8"
@@ -57,7 +58,8 @@ _SERVER = (1000, 0)
 
 _PASSWD = "root:x:0:0::/root:/bin/sh\npostgres:x:999:999::/var/lib/postgresql:/bin/bash\n"
 _GROUP = "root:x:0:\npostgres:x:999:\n"
-_DATABASE = (999, 999)
+
+_REUSED = ("docker-entrypoint.sh", "pg_isready")
 
 # The launchers of process.yml do what the image's programs do; what they ask for in their
 # environment is the engine's there, and the container's here. Root only hands the volume over.
@@ -108,7 +110,6 @@ def postgres(name: str) -> Image:
     says = read_config(RECIPE).services["db"]
     installed = _artifact(says, name)
     data = says.environment["PGDATA"]
-    launchers = RECIPE / "process"
     sample = "share/postgresql/postgresql.conf.sample"
     config = (installed / sample).read_text("utf-8")
     local = "#listen_addresses = 'localhost'"
@@ -123,7 +124,7 @@ def postgres(name: str) -> Image:
     )
     trees = (
         Tree(installed, says.install),
-        *(Tree(launchers / each, f"/usr/local/lib/{each}") for each in _REUSED),
+        *(Tree(RECIPE / "process" / each, f"/usr/local/lib/{each}") for each in _REUSED),
         Tree(_program("bash"), "/bin/bash"),
         Tree(_program("setpriv"), "/usr/bin/setpriv"),
     )
@@ -135,9 +136,6 @@ def postgres(name: str) -> Image:
         f"VOLUME {data}",
     )
     return Image(name, trees, texts, lines)
-
-
-_REUSED = ("docker-entrypoint.sh", "pg_isready")
 
 
 def database_program() -> Path:
