@@ -80,3 +80,8 @@ def realm_run(name: str) -> str | None:
 def stack_name(domain: str) -> str:
     """Return the Swarm stack name that abra derives from a domain: dots become underscores."""
     return domain.replace(".", "_")
+
+
+def stack_domain(stack: str) -> str:
+    """Return the domain that a stack's name was derived from: no domain has an underscore."""
+    return stack.replace("_", ".")

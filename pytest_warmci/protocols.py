@@ -136,6 +136,14 @@ class Engine(Protocol):
         """List what is still there of an app that was removed or undeployed."""
         ...
 
+    def domains(self) -> Collection[str]:
+        """Return the domains of all apps of this state directory that the engine knows by itself.
+
+        They are found by what each thing carries, also where an app's folder is gone; none where
+        nothing outside of that folder is made.
+        """
+        ...
+
     def data(self, app: AppPlace) -> Mapping[str, Root]:
         """Map each root of the app's data, as snapshots name it, to where it lies.
 

@@ -202,6 +202,9 @@ class FakeEngine:
         rubbish = app.folder.parent / f".rubbish-{app.domain}"
         return found + (["a network"] if rubbish.exists() else [])
 
+    def domains(self) -> Collection[str]:
+        return ()
+
     def data(self, app: AppPlace) -> Mapping[str, Root]:
         return {"volumes": app.folder / "volumes"}
 

@@ -83,7 +83,14 @@ def command(
 
 def _show(apps: list[Reaped], realms: list[ReapedRealm], *, dry_run: bool) -> None:
     out = console()
-    named = [(app_name(each.domain, each.engine), each.outcome, each.why) for each in apps]
+    named = [
+        (
+            app_name(each.domain, each.engine) if each.domain else f"engine {each.engine}",
+            each.outcome,
+            each.why,
+        )
+        for each in apps
+    ]
     named += [
         (f"realm {each.realm}" if each.realm else "realms", each.outcome, each.why)
         for each in realms

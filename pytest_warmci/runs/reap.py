@@ -32,7 +32,10 @@ _NEVER = ("warm-", "live-")
 
 @dataclass(frozen=True, slots=True)
 class Reaped:
-    """What became of one app (in a dry run: what would), and why."""
+    """What became of one app (in a dry run: what would), and why.
+
+    Without a domain it is about an engine that could not be asked for apps that have no folder.
+    """
 
     domain: str
     engine: str
@@ -82,6 +85,8 @@ def reap(
         if only in ("", folder.name):
             one = _reap_one(state, engine, folder, session, dry_run=dry_run, force=end_kept)
             found += [one] if one is not None else []
+    if not only:
+        found += _reap_strays(state, engine, dry_run=dry_run)
     if not dry_run:
         _sweep(state)
     return found
@@ -128,6 +133,35 @@ def _reap_one(
     except (WarmciError, OSError) as error:
         text = error.summary if isinstance(error, WarmciError) else str(error)
         return Reaped(domain, engine.name, "failed", text)
+
+
+def _reap_strays(state: StateDirectory, engine: Engine, *, dry_run: bool) -> Iterator[Reaped]:
+    """Remove what an engine has of apps whose folder is gone."""
+    try:
+        domains = sorted(engine.domains())
+    except WarmciError as error:
+        yield Reaped("", engine.name, "failed", f"it cannot be asked: {error.summary}")
+        return
+    for domain in domains:
+        try:
+            folder, lock = state.app(engine.name, domain), state.lock(domain)
+            if folder.is_dir():
+                continue
+            if domain.startswith(_NEVER):
+                why = "its folder is gone; what it has on the engine is for a person to remove"
+                yield Reaped(domain, engine.name, "kept", why)
+                continue
+            who = Holder(run="reap", mode="reap", why="remove what has no folder any more")
+            with hold(lock, who=who, limit=0):
+                if not folder.is_dir():
+                    if not dry_run:
+                        remove_app(engine, Place("", domain, folder), STOP_SECONDS)
+                    yield Reaped(domain, engine.name, "removed", "its folder is gone")
+        except LockBusy as busy:
+            yield Reaped(domain, engine.name, "kept", busy.why)
+        except (WarmciError, OSError) as error:
+            text = error.summary if isinstance(error, WarmciError) else str(error)
+            yield Reaped(domain, engine.name, "failed", text)
 
 
 def _due(engine: Engine, folder: Path, kept: KeptApp | None, *, force: bool) -> Reaped:

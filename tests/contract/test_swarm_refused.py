@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from pytest_warmci.errors import EngineUnavailable, InputError, NotEvaluated, Re
 from pytest_warmci.model import Revision, Stack
 from pytest_warmci.naming import stack_name
 from pytest_warmci.recipes.compose import render
+from pytest_warmci.runs.reap import reap
+from pytest_warmci.store.state import open_state
 from tests.contract.tiny import Spot
 from tests.swarm import catalog, ground
 from tests.swarm.engine import Swarm
@@ -128,6 +131,33 @@ def test_a_config_that_changed_and_kept_its_name_is_the_recipes_fault(shelf: She
 
     assert "abra.sh" in caught.value.remedy
     assert [] == shelf.there()
+
+
+@pytest.mark.core
+@pytest.mark.cost(10)
+def test_what_has_no_folder_any_more_is_reaped_by_label(shelf: Shelf, tmp_path: Path) -> None:
+    """Also a network alone, as a deployment that Docker refuses leaves one. Others' things stay."""
+    state = open_state(tmp_path / "state")
+    others = SwarmEngine("others", SwarmOptions(), lambda _text: None)
+    shelf.up(shelf.stack())
+    shutil.rmtree(shelf.spot.folder)
+    label = (
+        "--label",
+        "pytest-warmci.state=refused",
+        "--label",
+        "com.docker.stack.namespace=gone",
+    )
+    shelf.swarm.docker("network", "create", "--driver", "overlay", *label, "gone_net")
+
+    assert [] == reap(state, others)
+    assert shelf.there()
+    reaped = reap(state, shelf.engine)
+
+    assert {("gone", "removed"), (shelf.spot.domain, "removed")} == {
+        (each.domain, each.outcome) for each in reaped
+    }
+    assert [] == shelf.there()
+    assert set() == shelf.engine.domains()
 
 
 @pytest.mark.core

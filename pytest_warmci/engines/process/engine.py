@@ -203,6 +203,10 @@ class ProcessEngine:
         found += [f"process {processes.describe([pid])}" for pid in strays]
         return found
 
+    def domains(self) -> Collection[str]:
+        """Return nothing: all there is of an app is found in its folder, or lives in it."""
+        return ()
+
     def data(self, app: AppPlace) -> Mapping[str, Path]:
         """Map the one root of the app's data to its place: all volumes are in one folder."""
         return {_DATA: app.folder / _DATA}

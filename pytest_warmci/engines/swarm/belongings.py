@@ -12,6 +12,8 @@ from pytest_warmci.errors import NotEvaluated
 # Both of what a stack is made of and in the order in which it can be removed.
 _SMALL: Final = ("network", "secret", "config")
 
+_KINDS: Final = ("service", *_SMALL, "volume")
+
 
 class Belongings:
     """The things of one stack.
@@ -104,10 +106,25 @@ class Belongings:
         return found
 
     def _foreign(self) -> Iterator[str]:
-        for kind in ("service", *_SMALL, "volume"):
+        for kind in _KINDS:
             for each in getattr(self.docker, f"{kind}s")(labels.of_stack(self.stack)):
                 if labels_of(each).get(labels.STATE) != self.state:
                     yield f"{kind} {name_of(each)}"
+
+
+def stacks_of(docker: Docker, state: str) -> set[str]:
+    """Return the names of all stacks of which there is anything of a state directory's apps.
+
+    Never by Docker's own list of stacks, which has only those with services.
+
+    Args:
+        docker: The engine, a manager of the Swarm.
+        state: The state directory's uuid.
+    """
+    owned = labels.of_state(state)
+    found = [each for kind in _KINDS for each in getattr(docker, f"{kind}s")(owned)]
+    found += docker.containers(owned)  # their labels are where those of volumes are
+    return {str(text) for each in found if (text := labels_of(each).get(labels.NAMESPACE))}
 
 
 def name_of(thing: Facts) -> str:

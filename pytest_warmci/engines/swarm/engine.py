@@ -24,7 +24,7 @@ from pytest_warmci.clients.waiting import Look, WaitedTooLong, wait_until
 from pytest_warmci.engines.differences import KeyDifferences
 from pytest_warmci.engines.secrets import mask, read_secret, secret_values
 from pytest_warmci.engines.swarm import keys
-from pytest_warmci.engines.swarm.belongings import Belongings, name_of
+from pytest_warmci.engines.swarm.belongings import Belongings, name_of, stacks_of
 from pytest_warmci.engines.swarm.checks import (
     check_names,
     check_swarm,
@@ -42,7 +42,7 @@ from pytest_warmci.engines.swarm.secrets import create_secrets
 from pytest_warmci.engines.swarm.starts import start_of, started_anew
 from pytest_warmci.errors import CommandFailed, NotEvaluated, RecipeFailed, StateDamaged
 from pytest_warmci.model import FORMAT, RunningService, Stack
-from pytest_warmci.naming import BASE_DOMAIN, new_token, stack_name
+from pytest_warmci.naming import BASE_DOMAIN, new_token, stack_domain, stack_name
 from pytest_warmci.protocols import AppPlace, Progress, Root
 
 _EVERY: Final = 0.2
@@ -278,6 +278,10 @@ class SwarmEngine:
     def leftovers(self, app: AppPlace) -> list[str]:
         """List what is still there of an app that was removed or undeployed."""
         return self._belongings(app).left(volumes=not app.folder.exists())
+
+    def domains(self) -> Collection[str]:
+        """Return the domains of all apps of this state directory of which the Swarm has anything."""
+        return {stack_domain(each) for each in stacks_of(self._docker, self._state)}
 
     def data(self, app: AppPlace) -> Mapping[str, Root]:
         """Map each root of the app's data, as snapshots name it, to where it is reached."""

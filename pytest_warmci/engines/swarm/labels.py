@@ -27,6 +27,15 @@ def of_stack(name: str) -> Mapping[str, str]:
     return {NAMESPACE: name}
 
 
+def of_state(state: str) -> Mapping[str, str]:
+    """Return the label of everything that belongs to an app of a state directory.
+
+    Args:
+        state: The state directory's uuid.
+    """
+    return {STATE: state}
+
+
 def of_app(name: str, state: str) -> Mapping[str, str]:
     """Return the labels of everything that belongs to our app.
 
@@ -34,4 +43,4 @@ def of_app(name: str, state: str) -> Mapping[str, str]:
         name: The name of its stack.
         state: The uuid of its state directory.
     """
-    return {NAMESPACE: name, STATE: state}
+    return {NAMESPACE: name, **of_state(state)}
