@@ -118,6 +118,20 @@ def test_a_task_that_cannot_be_placed_is_given_some_seconds() -> None:
     assert f"cannot be placed: {NO_PLACE}" == found.reason
 
 
+def test_a_task_that_waits_for_the_port_of_one_that_is_stopping_has_time() -> None:
+    """Stop-first on a busy machine: the old task has its whole grace to end."""
+    story = Story(earlier={"task-1"})
+    pending = task(2, "pending", NO_PLACE)
+
+    story.waits("updating", old(1, "running", desired="shutdown"), pending)
+    story.waits("updating", old(1, "running", desired="shutdown"), pending, after=30)
+    story.waits("updating", old(1, "shutdown"), pending)
+    story.waits("updating", old(1, "shutdown"), pending, after=4.9)
+    found = story.doomed("updating", old(1, "shutdown"), pending, after=0.2)
+
+    assert f"cannot be placed: {NO_PLACE}" == found.reason
+
+
 def test_pending_without_an_error_or_only_for_an_instant_is_fine() -> None:
     story = Story()
 

@@ -243,12 +243,16 @@ class Convergence:
             raise Doomed(service.name, "somebody else has deployed it meanwhile", place=True)
         if self._crashes.get(service.name, 0) >= _CRASHES:
             raise _doomed(service, f"crashes again and again: {service.errors}")
+        leaving = any(
+            not task.ended and task.desired not in _JOBS_WANTED for task in service.tasks
+        )
         stuck = [
             task
             for task in service.tasks
             if task.state == "pending" and task.error and task.desired in _JOBS_WANTED
         ]
-        if self._lasts(("pending", service.name), bool(stuck), _PENDING_SECONDS):
+        # One that is told to stop has its port and its memory until it has; that is its own time.
+        if self._lasts(("pending", service.name), bool(stuck and not leaving), _PENDING_SECONDS):
             raise _doomed(service, f"cannot be placed: {stuck[0].error}")
         gone = (
             service.wanted > 0
