@@ -23,6 +23,9 @@ from tests.faults.striking import killed
 from tests.swarm import catalog, keycloak as images
 from tests.swarm.front import Front
 
+pytestmark = pytest.mark.timeout(1800)
+"""The first test of them waits for the cold run, too."""
+
 SERVICES = ("app", "db")
 LIMIT = 300.0
 ROLLED_BACK = "service 'app' does not come up: Swarm rolled it back: task: non-zero exit"
@@ -89,7 +92,7 @@ def keycloak(seeded: tuple[KeycloakWorkshop, Outcome]) -> Iterator[KeycloakWorks
 
 
 @pytest.mark.nightly
-@pytest.mark.cost(250)
+@pytest.mark.cost(300)
 def test_a_cold_run_seeds(seeded: tuple[KeycloakWorkshop, Outcome]) -> None:
     """Both stages, complete and with authority; what stays is the database's volume alone."""
     workshop, outcome = seeded
@@ -206,7 +209,7 @@ def test_killed_after_the_migration_the_next_run_starts_from_the_old_schema(
 
 
 @pytest.mark.core
-@pytest.mark.cost(100)
+@pytest.mark.cost(110)
 def test_an_upgrade_that_starts_the_new_one_first_is_never_away(
     proxied_swarm: Front, tmp_path: Path
 ) -> None:
