@@ -20,7 +20,7 @@ _SHORT: Final = 4
 """Letters of a recipe's name in the domain of a throw-away app."""
 
 _WARM, _LIVE = "warm", "live"
-"""How the domains of apps begin that are nobody's leftovers."""
+"""How the domains of canonicals and of live-warm apps begin."""
 
 
 def is_recipe_name(text: str) -> bool:
@@ -44,6 +44,11 @@ def cold_domain(recipe: str, run_id: str, base: str = BASE_DOMAIN) -> str:
     if short in (_WARM, _LIVE):  # as it would stand, nobody would ever remove it
         short = short[:-1]
     return f"{short}-{run_id}.{base}"
+
+
+def is_kept_warm(domain: str) -> bool:
+    """Tell whether an app is a canonical or a live-warm one: nobody's leftover, by its domain."""
+    return domain.startswith((f"{_WARM}-", f"{_LIVE}-"))
 
 
 def canonical_domain(recipe: str, base: str = BASE_DOMAIN) -> str:

@@ -48,16 +48,15 @@ def status(context: click.Context, *, as_json: bool) -> None:
 
     Starts nothing. Ends with 75 when it does not work, though nobody has stopped it.
     """
-    from pytest_warmci.runs.choosing import live_home
-    from pytest_warmci.runs.engines import keeper
+    from pytest_warmci.runs.choosing import live_keeper
     from pytest_warmci.runs.live_status import LiveStatus, look
     from pytest_warmci.store.state import peek_state
 
-    engine, state = engine_setting().value, peek_state(state_setting().value)
-    name = None if state is None else live_home(state, engine)
+    state = peek_state(state_setting().value)
+    engine = live_keeper(state, engine_setting().value, tell)
     found = LiveStatus("stopped")
-    if state is not None and name is not None:
-        found = look(state, keeper(name, state, tell))
+    if state is not None and engine is not None:
+        found = look(state, engine)
     _show(found, as_json=as_json)
     context.exit(EXIT_NOT_POSSIBLE if found.condition == "broken" else 0)
 
@@ -106,15 +105,14 @@ def stop(*, as_json: bool) -> None:
     """Stop it, after those who use it have left. Its data stay."""
     from pytest_warmci.clients import interrupts
     from pytest_warmci.runs import live, live_keycloak
-    from pytest_warmci.runs.choosing import live_home
-    from pytest_warmci.runs.engines import keeper
+    from pytest_warmci.runs.choosing import live_keeper
     from pytest_warmci.store.state import peek_state
 
-    engine, state = engine_setting().value, peek_state(state_setting().value)
-    name = None if state is None else live_home(state, engine)
+    state = peek_state(state_setting().value)
+    engine = live_keeper(state, engine_setting().value, tell)
     stopped = False
-    if state is not None and name is not None:
-        place = live_keycloak.LivePlace(state, keeper(name, state, tell))
+    if state is not None and engine is not None:
+        place = live_keycloak.LivePlace(state, engine)
         with interrupts.listening(lambda: "still stopping the live-warm Keycloak"):
             stopped = live.stop(place, who=_who("stop it"), limit=_LIMIT, progress=tell)
     if as_json:

@@ -141,7 +141,7 @@ def engine_options_option(function: F) -> F:
         callback=_keep_engine_options,
         expose_value=False,
         help="Something that the engine is told, as often as needed. Engine swarm: domain=BASE,"
-        " override=FILE, proxy=URL.",
+        " override=FILE, proxy=URL, volumes=WAY.",
     )(function)
 
 

@@ -31,18 +31,17 @@ def command(*, as_json: bool) -> None:
 
     Starts nothing and changes nothing. Ends with 75 when Keycloak runs and does not answer.
     """
-    from pytest_warmci.runs.choosing import live_home
-    from pytest_warmci.runs.engines import keeper
+    from pytest_warmci.runs.choosing import live_keeper
     from pytest_warmci.runs.live import running
     from pytest_warmci.runs.live_keycloak import LivePlace
     from pytest_warmci.runs.live_status import realms_of_runs
     from pytest_warmci.store.state import peek_state
 
-    engine, state = engine_setting().value, peek_state(state_setting().value)
-    name = None if state is None else live_home(state, engine)
+    state = peek_state(state_setting().value)
+    engine = live_keeper(state, engine_setting().value, tell)
     live = None
-    if state is not None and name is not None:
-        live = running(LivePlace(state, keeper(name, state, tell)))
+    if state is not None and engine is not None:
+        live = running(LivePlace(state, engine))
     found = realms_of_runs(live) if live is not None else []
     if as_json:
         listed = [each.to_json() for each in found]

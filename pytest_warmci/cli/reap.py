@@ -85,7 +85,7 @@ def _show(apps: list[Reaped], realms: list[ReapedRealm], *, dry_run: bool) -> No
     out = console()
     named = [
         (
-            app_name(each.domain, each.engine) if each.domain else f"engine {each.engine}",
+            app_name(each.domain, each.engine) if each.domain else each.name,
             each.outcome,
             each.why,
         )

@@ -257,7 +257,7 @@ class Docker:
             ) as answer,
         ):
             if not answer.ok:
-                raise CommandFailed("Docker refused", where=self.endpoint.url, why=answer.text)
+                raise _refusal(self.endpoint.url, answer.text)
             yield from answer.iter_content(_CHUNK)
 
     def write_archive(self, container: str, path: str, content: Iterable[bytes]) -> None:
@@ -332,9 +332,7 @@ def _explained(where: str) -> Iterator[None]:
     try:
         yield
     except docker.errors.APIError as error:
-        raise CommandFailed(
-            "Docker refused", where=where, why=str(error.explanation or error)
-        ) from None
+        raise _refusal(where, str(error.explanation or error)) from None
     except (docker.errors.DockerException, OSError) as error:
         raise EngineUnavailable(
             "no Docker engine answers",
@@ -342,6 +340,11 @@ def _explained(where: str) -> Iterator[None]:
             why=_last_line(error),
             remedy="start it, or name another one in DOCKER_HOST",
         ) from None
+
+
+def _refusal(where: str, said: str) -> CommandFailed:
+    remedy = "mend what Docker says (its own log may say more), and run again"
+    return CommandFailed("Docker refused", where=where, why=said, remedy=remedy)
 
 
 def _last_line(error: BaseException) -> str:

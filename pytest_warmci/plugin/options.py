@@ -54,7 +54,8 @@ def add(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         help="Something that the engine is told, as often as needed. Engine swarm:"
-        " domain=BASE, override=FILE, proxy=URL. Also ini warmci_engine_options, one a line.",
+        " domain=BASE, override=FILE, proxy=URL, volumes=WAY."
+        " Also ini warmci_engine_options, one a line.",
     )
     group.addoption(
         "--warmci-head",

@@ -6,7 +6,6 @@ are there, and a green run elsewhere would have tested other data.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,9 +17,10 @@ from pytest_warmci.naming import canonical_recipe, is_recipe_name
 from pytest_warmci.protocols import Engine, Progress
 from pytest_warmci.runs.engines import (
     ENGINES,
-    OPTIONS_OF,
     check_options,
+    keeper,
     open_engine,
+    options_of,
     used_engines,
 )
 from pytest_warmci.runs.live_keycloak import KEYCLOAK
@@ -146,7 +146,7 @@ def _open(
 
 def own_options(name: str, options: EngineOptions) -> EngineOptions:
     """Return those of the options that an engine has."""
-    return tuple(each for each in options if each[0] in OPTIONS_OF.get(name, ()))
+    return tuple(each for each in options if each[0] in options_of(name))
 
 
 def _reason(name: str, why: str, options: EngineOptions) -> str:
@@ -157,11 +157,7 @@ def _reason(name: str, why: str, options: EngineOptions) -> str:
 
 
 def _has_app(state: StateDirectory, engine: str, recipe: str) -> bool:
-    return recipe in _recipes(entry.name for entry in entries(state.apps(engine)))
-
-
-def _recipes(domains: Iterable[str]) -> set[str]:
-    return {recipe for domain in domains if (recipe := canonical_recipe(domain))}
+    return any(canonical_recipe(each.name) == recipe for each in entries(state.apps(engine)))
 
 
 def live_home(state: StateDirectory, told: str) -> str | None:
@@ -183,3 +179,23 @@ def live_home(state: StateDirectory, told: str) -> str | None:
             remedy=f"--engine {up[0]}",
         )
     return up[0] if up else None
+
+
+def live_keeper(state: StateDirectory | None, told: str, progress: Progress) -> Engine | None:
+    """Return a keeper for the engine of the live-warm Keycloak that is meant.
+
+    Args:
+        state: The state directory, None when there is none.
+        told: The engine that is named, or `auto`.
+        progress: Told about work that takes long.
+
+    Returns:
+        None when there is nothing to keep.
+
+    Raises:
+        UsageError: There are several, and none is named.
+        StateDamaged: A record cannot be read.
+        EngineUnavailable: What the engine needs is not installed.
+    """
+    name = None if state is None else live_home(state, told)
+    return None if state is None or name is None else keeper(name, state, progress)

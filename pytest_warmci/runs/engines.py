@@ -56,10 +56,14 @@ def _swarm(
 ENGINES: Final[dict[str, Opener]] = {DEFAULT_ENGINE: _process, "swarm": _swarm}
 """How each engine is opened, by its name. Opening one looks at nothing and starts nothing."""
 
-OPTIONS_OF: Final[dict[str, tuple[str, ...]]] = {
-    "swarm": ("domain", "override", "proxy", "volumes")
-}
-"""The options that an engine has; one that is not here has none."""
+
+def options_of(name: str) -> tuple[str, ...]:
+    """Return the names of the options that an engine has."""
+    if name != "swarm":
+        return ()
+    from pytest_warmci.engines.swarm.options import NAMES
+
+    return NAMES
 
 
 def known_engine(name: str, origin: str = "") -> str:
@@ -84,7 +88,7 @@ def check_options(options: EngineOptions) -> None:
     Raises:
         UsageError: It is none's: nobody would notice that it did nothing.
     """
-    known = sorted({name for names in OPTIONS_OF.values() for name in names})
+    known = sorted({name for engine in ENGINES for name in options_of(engine)})
     for name, _ in options:
         if name not in known:
             raise UsageError(

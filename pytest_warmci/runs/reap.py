@@ -6,17 +6,17 @@ by the clock is an app that was kept for a person to look at.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pytest_warmci.clients.files import sweep_garbage
 from pytest_warmci.clients.locks import Holder, describe, hold, holder
 from pytest_warmci.errors import LockBusy, StateDamaged, WarmciError
-from pytest_warmci.naming import canonical_recipe
+from pytest_warmci.naming import canonical_recipe, is_kept_warm
 from pytest_warmci.protocols import Engine
 from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.recover import STOP_SECONDS, recover_canonical, remove_app
@@ -26,8 +26,7 @@ from pytest_warmci.store.state import StateDirectory
 
 Outcome = Literal["removed", "restored", "kept", "failed"]
 
-_NEVER = ("warm-", "live-")
-"""How the domains of apps begin that are nobody's leftovers."""
+_FOR_A_PERSON: Final = "its folder is gone; what it has on the engine is for a person to remove"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +45,13 @@ class Reaped:
         """Return it as plain data."""
         return asdict(self)
 
+    @property
+    def name(self) -> str:
+        """What it is about, for people."""
+        return self.domain or f"engine {self.engine}"
+
     def __str__(self) -> str:
-        return f"{self.outcome} {self.domain}: {self.why}"
+        return f"{self.outcome} {self.name}: {self.why}"
 
 
 def reap_apps(state: StateDirectory, engine: Engine) -> list[str]:
@@ -81,15 +85,43 @@ def reap(
         One entry for each app that could have been removed.
     """
     found = []
-    for folder in _apps(state, engine):
+    folders = {folder.name: folder for folder in _apps(state, engine)}
+    for folder in folders.values():
         if only in ("", folder.name):
             one = _reap_one(state, engine, folder, session, dry_run=dry_run, force=end_kept)
             found += [one] if one is not None else []
     if not only:
-        found += _reap_strays(state, engine, dry_run=dry_run)
+        found += _reap_strays(state, engine, folders, session, dry_run=dry_run)
     if not dry_run:
         _sweep(state)
     return found
+
+
+def _reap_strays(
+    state: StateDirectory,
+    engine: Engine,
+    known: Collection[str],
+    session: str,
+    *,
+    dry_run: bool,
+) -> Iterator[Reaped]:
+    """Remove what an engine has of apps whose folder is gone, which are those that are not known."""
+    try:
+        domains = sorted(set(engine.domains()) - set(known))
+    except WarmciError as error:
+        yield Reaped("", engine.name, "failed", f"it cannot be asked: {error.summary}")
+        return
+    for domain in domains:
+        try:
+            folder = state.app(engine.name, domain)
+        except WarmciError as error:  # whoever wrote that label did not know what a domain is
+            yield Reaped(domain, engine.name, "failed", error.summary)
+            continue
+        one = _reap_one(
+            state, engine, folder, session, dry_run=dry_run, force=False, folder_gone=True
+        )
+        if one is not None:
+            yield one
 
 
 def _reap_one(
@@ -100,14 +132,15 @@ def _reap_one(
     *,
     dry_run: bool,
     force: bool,
+    folder_gone: bool = False,
 ) -> Reaped | None:
     domain = folder.name
     who = Holder(run="reap", mode="reap", why="remove what a dead run left")
     lock = state.lock(domain)
     try:
         kept = read_kept(folder)
-        if domain.startswith(_NEVER) and kept is None:
-            return None
+        if is_kept_warm(domain) and kept is None:
+            return Reaped(domain, engine.name, "kept", _FOR_A_PERSON) if folder_gone else None
         if dry_run:
             held = holder(lock)
             busy = held is not None
@@ -116,10 +149,10 @@ def _reap_one(
                 return Reaped(domain, engine.name, "kept", why)
             return _due(engine, folder, kept, force=force)
         with hold(lock, who=who, limit=0):
-            if not folder.is_dir():
-                return None
+            if folder.is_dir() is folder_gone:
+                return None  # it went, or was made, before we had the lock
             kept = read_kept(folder)  # whoever held the lock may have kept it at the last moment
-            if domain.startswith(_NEVER) and kept is None:
+            if is_kept_warm(domain) and kept is None:
                 return None
             due = _due(engine, folder, kept, force=force)
             if due.outcome == "removed":
@@ -135,48 +168,20 @@ def _reap_one(
         return Reaped(domain, engine.name, "failed", text)
 
 
-def _reap_strays(state: StateDirectory, engine: Engine, *, dry_run: bool) -> Iterator[Reaped]:
-    """Remove what an engine has of apps whose folder is gone."""
-    try:
-        domains = sorted(engine.domains())
-    except WarmciError as error:
-        yield Reaped("", engine.name, "failed", f"it cannot be asked: {error.summary}")
-        return
-    for domain in domains:
-        try:
-            folder, lock = state.app(engine.name, domain), state.lock(domain)
-            if folder.is_dir():
-                continue
-            if domain.startswith(_NEVER):
-                why = "its folder is gone; what it has on the engine is for a person to remove"
-                yield Reaped(domain, engine.name, "kept", why)
-                continue
-            who = Holder(run="reap", mode="reap", why="remove what has no folder any more")
-            with hold(lock, who=who, limit=0):
-                if not folder.is_dir():
-                    if not dry_run:
-                        remove_app(engine, Place("", domain, folder), STOP_SECONDS)
-                    yield Reaped(domain, engine.name, "removed", "its folder is gone")
-        except LockBusy as busy:
-            yield Reaped(domain, engine.name, "kept", busy.why)
-        except (WarmciError, OSError) as error:
-            text = error.summary if isinstance(error, WarmciError) else str(error)
-            yield Reaped(domain, engine.name, "failed", text)
-
-
 def _due(engine: Engine, folder: Path, kept: KeptApp | None, *, force: bool) -> Reaped:
     """Say what is due for an app that nobody holds."""
     if kept is not None and not force and not kept.expired(datetime.now(UTC)):
         why = f"run {kept.run} keeps it until {kept.until}"
         return Reaped(folder.name, engine.name, "kept", why)
-    why = (
-        "a dead run had left it" if kept is None else f"run {kept.run} kept it until {kept.until}"
-    )
+    if kept is not None:
+        why = f"run {kept.run} kept it until {kept.until}"
+    else:
+        why = "a dead run had left it" if folder.is_dir() else "its folder is gone"
     with suppress(StateDamaged):
         begun = Journal(folder).read()
         if kept is None and begun is not None:
             why = f"run {begun.get('run')} died, it had begun {begun.get('begun')}"
-    outcome: Outcome = "restored" if folder.name.startswith(_NEVER) else "removed"
+    outcome: Outcome = "restored" if is_kept_warm(folder.name) else "removed"
     return Reaped(folder.name, engine.name, outcome, why)
 
 

@@ -39,8 +39,9 @@ class WarmThing:
     """One canonical, or what is there of one that has no known-good yet.
 
     `states` maps each state that holds to its details; sizes are bytes on disk, that of volumes
-    None where only the engine can tell, which nobody asks here; `holder` is the lock's record (empty when nameless), None when nobody holds it; `last` has the newest result of
-    each mode that ran.
+    None where only the engine can tell, which nobody asks here; `holder` is the lock's record
+    (empty when nameless), None when nobody holds it; `last` has the newest result of each mode
+    that ran.
     """
 
     recipe: str

@@ -1,7 +1,8 @@
 """The volumes of an app: where their data lie, and making and removing them.
 
-They are read and written where Docker keeps them, or through the engine where that cannot be. Only volumes of the node that the endpoint is are touched. Docker makes an empty volume, without a
-word, on whatever node is asked for one of that name, so nothing here asks before it has looked.
+They are read and written where Docker keeps them, or through the engine where that cannot be. Only
+volumes of the node that the endpoint is are touched. Docker makes an empty volume, without a word,
+on whatever node is asked for one of that name, so nothing here asks before it has looked.
 """
 
 from __future__ import annotations

@@ -19,6 +19,9 @@ WAYS: Final = ("mount", "engine")
 _SINGLE: Final = ("domain", "proxy", "volumes")
 """Options that can be given once."""
 
+NAMES: Final = (*_SINGLE, "override")
+"""All options."""
+
 _HOST: Final = re.compile(r"[a-zA-Z0-9.-]+")
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
@@ -50,7 +53,7 @@ class SwarmOptions:
         Raises:
             UsageError: There is no such option, or one that can be given once was given twice.
         """
-        given: dict[str, list[str]] = {name: [] for name in (*_SINGLE, "override")}
+        given: dict[str, list[str]] = {name: [] for name in NAMES}
         for name, value in pairs:
             if name not in given:
                 raise UsageError(
