@@ -68,7 +68,7 @@ def check_swarm_place(options: EngineOptions) -> Iterator[Check]:
     for docker, info in answered:
         manager = made("swarm", partial(_manager, docker, info))
         yield manager
-        yield made("volumes", partial(_volumes, info, _way(options)))
+        yield made("volumes", partial(_volumes, info, endpoint.url, _way(options)))
         if endpoint.url.startswith(_UNIX):
             yield made("ipvs", _ipvs)
         if manager.outcome != "missing":
@@ -170,18 +170,18 @@ def _way(options: EngineOptions) -> str:
     return dict(options).get("volumes", "")
 
 
-def _volumes(info: Facts, way: str) -> Check:
+def _volumes(info: Facts, url: str, way: str) -> Check:
+    from pytest_warmci.engines.swarm.data import why_hidden
+
     folder = Path(str(info["DockerRootDir"])) / "volumes"
-    here = os.access(folder, os.R_OK | os.W_OK | os.X_OK)
-    if here and way != "engine":
-        return Check("volumes", "ok", f"{folder} can be read and written")
-    if here:
+    if way == "engine":
         return Check("volumes", "ok", "through the engine, as volumes=engine says")
-    why = f"user {os.geteuid()} cannot go into {folder}"
-    remedy = "run as root, on the machine of the Docker engine"
+    hidden = why_hidden(info, url, [folder])
+    if hidden is None:
+        return Check("volumes", "ok", f"{folder} can be read and written")
     if way == "mount":
-        return Check("volumes", "missing", why, remedy)
-    return Check("volumes", "ok", f"{why}: through the engine, which keeps less of a file")
+        raise hidden
+    return Check("volumes", "ok", f"through the engine, which keeps less of a file: {hidden.why}")
 
 
 def _network(docker: Docker) -> Check:

@@ -5,20 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.workshop import Workshop
+from tests.faults import steps
 from tests.faults.aftermath import check_known_good, check_put_back, check_quiet, check_recovered
+from tests.faults.steps import check_quick_runs_recover_each_other
 from tests.faults.striking import killed, names, recorded
-
-STEPS = (
-    "recover#1",
-    "prepare#1",
-    "restore#1",
-    "deploy#1",
-    "witness#1",
-    "upgrade#1",
-    "test#6",
-    "stop#1",
-)
-"""Steps of a quick run. Most tests are one step: the sixth stretch is after the upgrade."""
 
 MOMENTS = {
     "before the run has its lease": ("+1", r"os\.rename .*/lease\.json"),
@@ -45,21 +35,12 @@ MOMENTS = {
 def test_quick_runs_killed_in_one_step_after_the_other_recover_each_other(
     radicale: Workshop,
 ) -> None:
-    """The next one is killed one step later; the last one comes through. No step is left out."""
-    before = radicale.known_good
-
-    for step in STEPS:
-        killed(radicale, step, "--quick")
-        check_known_good(radicale, before)
-    last, steps = recorded(radicale, "--quick")
-
-    check_recovered(radicale, last, before)
-    assert sorted(step if step != "test#6" else "test" for step in STEPS) == names(steps)
+    check_quick_runs_recover_each_other(radicale)
 
 
 @pytest.mark.nightly
 @pytest.mark.cost(8)
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", steps.QUICK)
 def test_a_quick_run_killed_in_a_step_is_recovered_by_the_next(
     radicale: Workshop, step: str
 ) -> None:
@@ -111,10 +92,10 @@ def test_a_failing_quick_run_killed_while_it_restores_is_recovered_by_the_next(
     killed(radicale, at, "--quick", "--warmci-head=damaged-data", only=only)
 
     check_known_good(radicale, before)
-    again, steps = recorded(radicale, "--quick", "--warmci-head=damaged-data")
+    again, seen = recorded(radicale, "--quick", "--warmci-head=damaged-data")
     assert again.status == 1, again.text
     assert "data lost" in again.result["reason"]
     check_known_good(radicale, before)
     check_put_back(radicale)
     check_quiet(radicale)
-    assert {*STEPS, "restore#2"} - {"test#6"} == {*names(steps)} - {"test"}
+    assert {*steps.QUICK, "restore#2"} - {"test#6"} == {*names(seen)} - {"test"}

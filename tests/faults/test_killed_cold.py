@@ -6,23 +6,9 @@ import pytest
 
 from pytest_warmci.model import KnownGood
 from tests.e2e.workshop import Workshop
+from tests.faults import steps
 from tests.faults.aftermath import check_known_good, check_put_back, check_quiet, check_recovered
 from tests.faults.striking import killed, last_run, names, recorded
-
-STEPS = (
-    "recover#1",
-    "prepare#1",
-    "deploy#1",
-    "test#6",
-    "remove#1",
-    "base#1",
-    "witness#1",
-    "upgrade#1",
-    "restart#1",
-    "remove#2",
-    "promote#1",
-)
-"""Steps of a cold run that promotes. Most tests are one step."""
 
 MAKING = {
     "before the app has a journal": r"os\.link .*/radi-\S+/journal\.json",
@@ -63,14 +49,14 @@ def test_cold_runs_killed_in_one_step_after_the_other_leave_nothing(radicale: Wo
     """The next one is killed one step later; the last one comes through. No step is left out."""
     before = radicale.known_good
 
-    for step in STEPS:
+    for step in steps.COLD:
         killed(radicale, step, "--warmci-head=published")
         check_known_good(radicale, before)
-    last, steps = recorded(radicale, "--warmci-head=published")
+    last, seen = recorded(radicale, "--warmci-head=published")
 
     check_promoted_again(radicale, before)
     check_recovered(radicale, last, radicale.known_good)
-    assert sorted(step if step != "test#6" else "test" for step in STEPS) == names(steps)
+    assert sorted(step if step != "test#6" else "test" for step in steps.COLD) == names(seen)
 
 
 @pytest.mark.cost(12)

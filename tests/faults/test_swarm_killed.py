@@ -13,24 +13,14 @@ import pytest
 from pytest_warmci.model import KnownGood
 from tests.e2e.swarm_workshop import SwarmWorkshop
 from tests.e2e.workshop import RADICALE
+from tests.faults import steps
 from tests.faults.aftermath import check_known_good, check_put_back, check_quiet, check_recovered
-from tests.faults.striking import by_hand, killed, last_run, names, recorded
+from tests.faults.steps import check_quick_runs_recover_each_other
+from tests.faults.striking import by_hand, killed, last_run
 from tests.swarm_fixtures import Seeded
 
 Moments = Mapping[str, tuple[str, str]]
 """Where a run is killed, and which changes are counted until then (see `strike`)."""
-
-QUICK = (
-    "recover#1",
-    "prepare#1",
-    "restore#1",
-    "deploy#1",
-    "witness#1",
-    "upgrade#1",
-    "test#6",
-    "stop#1",
-)
-"""Steps of a quick run. Most tests are one step: the sixth stretch is after the upgrade."""
 
 DEPLOYS = r"subprocess\.Popen \S+ \S+/recipe$"
 """`docker stack deploy`, which is the only program that runs in the recipe's folder."""
@@ -65,20 +55,6 @@ RECOVERING: Moments = {
 }
 """Moments of a recovery from such a kill."""
 
-COLD = (
-    "recover#1",
-    "prepare#1",
-    "deploy#1",
-    "test#6",
-    "remove#1",
-    "base#1",
-    "witness#1",
-    "upgrade#1",
-    "restart#1",
-    "remove#2",
-)
-"""Steps of a cold run, but the last one, which is the promotion."""
-
 STANDS: Moments = {
     "when the old volume has gone": ("promote#1+1", r"os\.rename .*/deployed\.json$"),
     "before the entry is renamed into place": ("+1", r"os\.rename .*/canonicals/"),
@@ -103,16 +79,7 @@ def radicale(radicale_on_swarm: Seeded) -> SwarmWorkshop:
 def test_quick_runs_killed_in_one_step_after_the_other_recover_each_other(
     radicale: SwarmWorkshop,
 ) -> None:
-    """The next one is killed one step later. No step is left out."""
-    before = radicale.known_good
-
-    for step in QUICK:
-        killed(radicale, step, "--quick")
-        check_known_good(radicale, before)
-    last, steps = recorded(radicale, "--quick")
-
-    check_recovered(radicale, last, before)
-    assert sorted(step if step != "test#6" else "test" for step in QUICK) == names(steps)
+    check_quick_runs_recover_each_other(radicale)
 
 
 @pytest.mark.cost(110)
@@ -163,7 +130,7 @@ def test_cold_runs_killed_in_one_step_after_the_other_leave_nothing(
     """Each one removes the app of the one before, with all that the Swarm had of it."""
     before, entry = radicale.known_good, radicale.entry_bytes()
 
-    for step in COLD:
+    for step in steps.COLD[:-1]:  # the last one is the promotion
         killed(radicale, step, "--warmci-head=published")
         assert entry == radicale.entry_bytes()
     done = by_hand(radicale, "recover")

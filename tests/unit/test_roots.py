@@ -14,7 +14,7 @@ from pytest_warmci.runs.place import Place
 from pytest_warmci.runs.roots import clear_roots, restore_roots, roots_of
 from pytest_warmci.store import snapshots
 from pytest_warmci.store.journal import Journal
-from pytest_warmci.store.state import open_state
+from pytest_warmci.store.state import StateDirectory, open_state
 from pytest_warmci.store.streams import apart
 from tests import crash, ghost
 from tests.fakes import hurry
@@ -146,6 +146,16 @@ def test_clearing_leaves_no_root(far_haunt: FarHaunt) -> None:
         assert place.snapshots.is_dir()
 
 
+def furnished(state: StateDirectory, engine: FarEngine) -> tuple[Place, str]:
+    """Return an app with two volumes, and the digest of its only generation, `gen-1`."""
+    place = Place("ghost", "warm-ghost.warmci.localhost", state.app("far", "warm-ghost"))
+    place.folder.mkdir(parents=True)
+    (place.folder / "env").write_text("A=1")
+    for name in ("data", "second"):
+        add_volume(place, name)
+    return place, snapshots.take(place.snapshots, "gen-1", roots_of(engine, place)).digest
+
+
 @pytest.mark.timeout(90)  # a hundred and more forks
 def test_a_restore_that_dies_anywhere_is_finished_by_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -153,12 +163,7 @@ def test_a_restore_that_dies_anywhere_is_finished_by_the_next(
     """One volume has changed, one is gone, one is new: each change of the disk is the last one."""
     hurry(monkeypatch)
     state, engine = open_state(tmp_path / "state"), FarEngine(tmp_path / "calls")
-    place = Place("ghost", "warm-ghost.warmci.localhost", state.app("far", "warm-ghost"))
-    place.folder.mkdir(parents=True)
-    (place.folder / "env").write_text("A=1")
-    for name in ("data", "second"):
-        add_volume(place, name)
-    digest = snapshots.take(place.snapshots, "gen-1", roots_of(engine, place)).digest
+    place, digest = furnished(state, engine)
     new = contents(engine, place)
     shutil.rmtree(far(place) / "second")
     (far(place) / "data" / "_data" / "file").write_text("y")
@@ -188,12 +193,7 @@ def test_a_restore_through_an_engine_that_dies_anywhere_is_finished_by_the_next(
     """A volume may be half filled then; while one may be, the app has nothing else."""
     hurry(monkeypatch)
     state, engine = open_state(tmp_path / "state"), StreamEngine(tmp_path / "calls")
-    place = Place("ghost", "warm-ghost.warmci.localhost", state.app("far", "warm-ghost"))
-    place.folder.mkdir(parents=True)
-    (place.folder / "env").write_text("A=1")
-    for name in ("data", "second"):
-        add_volume(place, name)
-    digest = snapshots.take(place.snapshots, "gen-1", roots_of(engine, place)).digest
+    place, digest = furnished(state, engine)
     new = contents(engine, place)
     (far(place) / "data" / "_data" / "file").write_text("y")
     (far(place) / "data" / "_data" / "more").write_text("z")

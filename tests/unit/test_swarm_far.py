@@ -79,6 +79,18 @@ def test_its_image_is_made_once(app: SwarmApp) -> None:
     assert [IMAGE] == list(app.docker.images)
 
 
+def test_a_volume_that_a_killed_run_had_by_mistake_is_removed(app: SwarmApp) -> None:
+    """It would be somebody else's for ever: it has not the label of the app's things. One of
+    another state directory stays."""
+    for state in (OURS["pytest-warmci.state"], "another"):
+        labels = {NAMESPACE: STACK, HELPER: "token", "pytest-warmci.mistake": state}
+        app.docker.add("volume", f"{STACK}_{state}", labels)
+
+    app.engine.undeploy(app.spot)
+
+    assert [NAME, f"{STACK}_another"] == [each["Name"] for each in app.docker.things["volume"]]
+
+
 def test_what_a_killed_run_left_is_removed(app: SwarmApp) -> None:
     """By the next one that looks, and by whoever ends the app."""
     for end in (lambda: far(app).read().__enter__(), lambda: app.engine.undeploy(app.spot)):

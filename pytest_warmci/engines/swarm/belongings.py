@@ -63,10 +63,13 @@ class Belongings:
             self.docker.remove("service", str(service["ID"]))
 
     def remove_helpers(self) -> None:
-        """Remove the containers that showed us volumes, of a run that was killed."""
+        """Remove the containers that showed us volumes, of a run that was killed, and the volumes
+        that Docker made for one by mistake."""
         for each in self.docker.containers(self._owned):
             if labels.HELPER in (each["Labels"] or {}):
                 self.docker.remove("container", str(each["Id"]))
+        for each in self.docker.volumes(labels.of_mistake(self.stack, self.state)):
+            self.docker.remove("volume", name_of(each))
 
     def remove_small(self) -> list[str]:
         """Remove networks, secrets and configs; return what is still in use."""

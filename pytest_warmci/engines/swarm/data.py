@@ -10,7 +10,7 @@ from __future__ import annotations
 import binascii
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -54,7 +54,10 @@ class Volumes:
         for each in volumes.values():
             self._check_kept(each)
         found = {root: Path(str(each["Mountpoint"])) for root, each in volumes.items()}
-        hidden = self._hidden(found) if found and self._way != "engine" else None
+        hidden = None
+        if found and self._way != "engine":
+            url = self._belongings.docker.endpoint.url
+            hidden = why_hidden(self._info, url, [path.parent for path in found.values()])
         if hidden is not None and self._way == "mount":
             raise hidden
         if hidden is not None or self._way == "engine":
@@ -105,26 +108,33 @@ class Volumes:
                 remedy="give it the driver 'local' without type and device, in an override file",
             )
 
-    def _hidden(self, places: Mapping[str, Path]) -> EngineUnavailable | None:
-        """Say why the engine's folders are not on this machine, or not for us; None when they are."""
-        top = Path(str(self._info["DockerRootDir"]))
-        node = str(self._info["Swarm"]["NodeID"])
-        if not _is_here(top, node):
-            return EngineUnavailable(
-                "the volumes cannot be read from here",
-                where=self._belongings.docker.endpoint.url,
-                why=f"{top} of node {node} is not on this machine, or not for user {os.geteuid()}",
-                remedy=f"run on the machine of that engine, as root; {_THROUGH}",
-            )
-        shut = [path for path in places.values() if not os.access(path.parent, os.W_OK | os.X_OK)]
-        if shut:
-            return EngineUnavailable(
-                "the volumes cannot be written from here",
-                where=str(shut[0]),
-                why=f"this runs as user {os.geteuid()}",
-                remedy=f"run as root; {_THROUGH}",
-            )
-        return None
+
+def why_hidden(info: Facts, url: str, folders: Iterable[Path]) -> EngineUnavailable | None:
+    """Say why volumes are not on this machine, or not for us; None when they can be reached.
+
+    Args:
+        info: What the engine says of itself.
+        url: Where it answers, for people.
+        folders: The folders that one has to go into, and change things in.
+    """
+    top = Path(str(info["DockerRootDir"]))
+    node = str(info["Swarm"]["NodeID"])
+    if not _is_here(top, node):
+        return EngineUnavailable(
+            "the volumes cannot be read from here",
+            where=url,
+            why=f"{top} of node {node} is not on this machine, or not for user {os.geteuid()}",
+            remedy=f"run on the machine of that engine, as root; {_THROUGH}",
+        )
+    shut = [path for path in folders if not os.access(path, os.W_OK | os.X_OK)]
+    if shut:
+        return EngineUnavailable(
+            "the volumes cannot be written from here",
+            where=url,
+            why=f"user {os.geteuid()} cannot go into {shut[0]}, or not change it",
+            remedy=f"run as root; {_THROUGH}",
+        )
+    return None
 
 
 def _is_here(top: Path, node: str) -> bool:

@@ -78,9 +78,10 @@ class FarVolume:
         token = new_token()
         # Docker would make a volume that went away just now. Then it has this label, and not
         # that of our state: nothing of ours would take it for the app's.
-        mistake = {**labels.of_stack(self._belongings.stack), labels.HELPER: token}
+        stack, state = self._belongings.stack, self._belongings.state
+        mistake = {**labels.of_mistake(stack, state), labels.HELPER: token}
         container = self._docker.create_container(
-            f"{self._belongings.stack}_helper",
+            f"{stack}_helper",
             IMAGE,
             {**self._owned, labels.HELPER: token},
             Mount(self._name, f"/{self.top}", read_only, mistake),

@@ -19,7 +19,22 @@ COMMIT: Final = "pytest-warmci.commit"
 
 HELPER: Final = "pytest-warmci.helper"
 """On a container that never runs, and shows us a volume; on a volume that it brought into being by
-mistake, and on the image that such containers are of."""
+mistake (which one, a token says), and on the image that such containers are of."""
+
+
+MISTAKE: Final = "pytest-warmci.mistake"
+"""On a volume that Docker made because a helper asked for one that had gone: the uuid of the state
+directory. It is nobody's data."""
+
+
+def of_mistake(stack: str, state: str) -> Mapping[str, str]:
+    """Return the labels of a volume that came into being by mistake.
+
+    Args:
+        stack: The name of the app's stack.
+        state: The uuid of its state directory.
+    """
+    return {**of_stack(stack), MISTAKE: state}
 
 
 def of_stack(name: str) -> Mapping[str, str]:
