@@ -121,7 +121,7 @@ class SwarmGround:
         override = self._folder / f"override-{self._apps}.yml"
         override.write_text(OVERRIDE.replace("PUBLISHED", str(published)))
         proxy = f"http://{self._swarm.node_ip}:{published}"
-        options = SwarmOptions((override,), proxy, self._volumes)
+        options = SwarmOptions((override,), proxy, volumes=self._volumes)
         return SwarmEngine("contract", options, lambda _text: None)
 
 

@@ -158,7 +158,7 @@ def test_options_are_pairs(tmp_path: Path) -> None:
     found = SwarmOptions.read(pairs)
 
     assert ("volumes=engine",) == SwarmOptions.read([("volumes", "engine")]).words()
-    wanted = SwarmOptions((there, Path("missing.yml")), "http://10.0.0.5", "ci.example.org")
+    wanted = SwarmOptions((there, Path("missing.yml")), "http://10.0.0.5", domain="ci.example.org")
     assert wanted == found
     digest = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
     assert (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -43,8 +43,8 @@ class SwarmOptions:
 
     overrides: tuple[Path, ...] = ()
     proxy: str = ""
-    domain: str = ""
-    volumes: str = ""
+    domain: str = field(default="", kw_only=True)
+    volumes: str = field(default="", kw_only=True)
 
     @classmethod
     def read(cls, pairs: Iterable[tuple[str, str]]) -> SwarmOptions:
