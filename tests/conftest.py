@@ -13,7 +13,16 @@ from typing import Any
 import pytest
 
 from tests import evidence
-from tests.tiers import UNMARKED_COST_S, Candidate, Tier, choose, folder_of, group_of, is_real
+from tests.tiers import (
+    UNMARKED_COST_S,
+    Candidate,
+    Tier,
+    choose,
+    dearest_first,
+    folder_of,
+    group_of,
+    is_real,
+)
 
 pytest_plugins = ["pytester", "tests.seeded", "tests.swarm_fixtures"]
 
@@ -77,6 +86,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
         return None
     from xdist.scheduler import LoadFileScheduling
 
+    # It would begin with the groups of the most tests; ours come with the dearest first.
+    config.option.loadscopereorder = False
+
     class ByServer(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
         def _split_scope(self, nodeid: str) -> str:
             return group_of(nodeid)
@@ -103,6 +115,9 @@ class TierOfWorker:
             self.left_out = [item.nodeid for item in dropped]
             self.config.hook.pytest_deselected(items=dropped)
             items[:] = [item for item in items if item.nodeid in chosen]
+        if hasattr(self.config, "workerinput"):
+            places = {test: n for n, test in enumerate(dearest_first(map(_candidate, items)))}
+            items.sort(key=lambda item: places[item.nodeid])
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.skipped:  # xdist does not pass these on

@@ -79,6 +79,20 @@ def group_of(test_id: str) -> str:
     return file
 
 
+def dearest_first(candidates: Iterable[Candidate]) -> list[str]:
+    """Order ids for several workers: the longest group begins first, none is left to run alone.
+
+    Tests of one group stay together and keep their order; tests that need no server come last.
+    """
+    candidates = list(candidates)
+    costs: dict[str, float] = {}
+    for test in candidates:
+        group = group_of(test.id)
+        costs[group] = costs.get(group, 0.0) + (test.cost if test.real else 0.0)
+    groups = {group: n for n, group in enumerate(sorted(costs, key=lambda group: -costs[group]))}
+    return [test.id for test in sorted(candidates, key=lambda test: groups[group_of(test.id)])]
+
+
 def choose(tier: Tier, candidates: Iterable[Candidate], seed: str) -> frozenset[str]:
     """Choose the ids that `tier` runs; the same seed gives the same sample."""
     candidates = list(candidates)

@@ -13,6 +13,7 @@ from tests.tiers import (
     Candidate,
     Tier,
     choose,
+    dearest_first,
     group_of,
     is_real,
 )
@@ -91,3 +92,16 @@ def test_files_that_share_a_server_are_there() -> None:
     real = {path.stem for folder in REAL_FOLDERS for path in TESTS.glob(f"{folder}/test_*.py")}
 
     assert set() == {name for names in SHARED_SERVERS.values() for name in names} - real
+
+
+def test_the_dearest_group_begins_and_stays_together() -> None:
+    """Groups, not tests: two dear tests of one server are one piece of work."""
+    tests = [
+        UNIT,
+        Candidate("tests/faults/test_a.py::test_1", cost=50),
+        Candidate("tests/e2e/test_quick.py::test_1", cost=40),
+        Candidate("tests/faults/test_a.py::test_2", cost=5),
+        Candidate("tests/e2e/test_cold.py::test_1", cost=30),
+    ]
+
+    assert dearest_first(tests) == [tests[n].id for n in (2, 4, 1, 3, 0)]
