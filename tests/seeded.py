@@ -43,6 +43,12 @@ def radicale(radicale_seeded: tuple[Workshop, Outcome], tmp_path: Path) -> Works
 
 
 @pytest.fixture
+def unseeded_radicale(radicale_seeded: tuple[Workshop, Outcome], tmp_path: Path) -> Workshop:
+    """A state directory without a canonical of Radicale; its cache is shared."""
+    return _unseeded(radicale_seeded[0], tmp_path)
+
+
+@pytest.fixture
 def workshop(seeded: tuple[Workshop, Outcome], tmp_path: Path) -> Workshop:
     """A copy of Keycloak's seeded state directory."""
     copy_state(seeded[0].root, tmp_path / "state")
@@ -52,10 +58,14 @@ def workshop(seeded: tuple[Workshop, Outcome], tmp_path: Path) -> Workshop:
 @pytest.fixture
 def empty(seeded: tuple[Workshop, Outcome], tmp_path: Path) -> Workshop:
     """A state directory without a canonical; downloads and prepared installs are shared."""
-    root = tmp_path / "state"
+    return _unseeded(seeded[0], tmp_path)
+
+
+def _unseeded(like: Workshop, folder: Path) -> Workshop:
+    root = folder / "state"
     root.mkdir(mode=0o700)
-    (root / "cache").symlink_to(seeded[0].root / "cache")
-    return Workshop(root)
+    (root / "cache").symlink_to(like.root / "cache")
+    return Workshop(root, like.recipe)
 
 
 @pytest.fixture(scope="session")

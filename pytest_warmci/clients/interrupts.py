@@ -12,7 +12,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Final, NoReturn
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -144,6 +144,24 @@ def interruptible() -> Iterator[None]:
 def told() -> bool:
     """Tell whether a signal has asked us to stop."""
     return bool(_state.seen)
+
+
+def drop_placeless(first: TracebackType) -> None:
+    """Take out of a traceback, in place, what has no line.
+
+    A signal may be answered between two instructions that belong to no line. Python then says
+    None where everybody expects a number, and pytest breaks over it: pytest-xdist's issue 1196.
+
+    Args:
+        first: The traceback's outermost entry; it stays.
+    """
+    entry = first
+    while (following := entry.tb_next) is not None:
+        line: object = following.tb_lineno  # an int, say its types
+        if line is None:
+            entry.tb_next = following.tb_next
+        else:
+            entry = following
 
 
 def _handle_ours() -> None:

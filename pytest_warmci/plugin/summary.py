@@ -164,6 +164,11 @@ class Summary:
         make_folder(path.parent)
         write_session(path, record)
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Let pytest tell of an interruption wherever it came, and end with its exit code."""
+        interrupts.drop_placeless(excinfo.tb)
+
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Decide the exit status and write the session's record; every lane is closed by now."""
         if self._config.option.collectonly:

@@ -1,12 +1,10 @@
-"""Cold runs on real servers: who promotes, who does not, and the way without a canonical."""
+"""Cold runs of Keycloak: the seed, an older version, and the way without a canonical."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from tests.e2e.workshop import BASE, KEYCLOAK, SEEDED, Outcome, Workshop
+from tests.e2e.workshop import BASE, SEEDED, Outcome, Workshop
 
 PHASES = {"prepare", "deploy", "base", "upgrade", "test", "restart", "remove", "promote"}
 
@@ -33,45 +31,6 @@ def test_a_complete_green_cold_run_of_a_published_version_promotes(
     assert workshop.migrated_by() == SEEDED
     assert workshop.apps() == [workshop.known_good.domain]
     assert workshop.processes() == []
-
-
-@pytest.mark.cost(110)
-@pytest.mark.parametrize(
-    ("words", "because"),
-    [
-        (["-k", "not login_page"], "deselected"),
-        (["--lf"], "--lf"),
-        ([f"{KEYCLOAK}/recipe.yml::test_serves[install]"], "the recipe's folder"),
-    ],
-)
-def test_a_narrowed_green_cold_run_does_not_promote(
-    empty: Workshop, words: list[str], because: str
-) -> None:
-    """Green but not the whole recipe: a result without authority."""
-    outcome = empty.pytest("--warmci-head=published", *words)
-
-    assert outcome.status == 0, outcome.text
-    assert outcome.result["verdict"] == "passed"
-    assert outcome.result["complete"] is False
-    assert outcome.result["authority"] is False
-    assert outcome.result["promoted"] is False
-    assert any(because in reason for reason in outcome.result["incomplete_because"])
-    assert not list(empty.state.canonicals("process").glob("*.yml"))
-
-
-@pytest.mark.cost(130)
-def test_an_unpublished_head_does_not_promote(workshop: Workshop) -> None:
-    """Complete and green, with authority, but there is no version to promote."""
-    entry = workshop.entry_bytes()
-
-    outcome = workshop.pytest("--warmci-head=upgrade")
-
-    assert outcome.status == 0, outcome.text
-    assert outcome.result["authority"] is True
-    assert outcome.result["promoted"] is False
-    assert "not a published version" in outcome.result["promotion_reason"]
-    assert workshop.entry_bytes() == entry
-    assert workshop.volumes_digest() == workshop.known_good.digest
 
 
 @pytest.mark.cost(130)
@@ -107,28 +66,3 @@ def test_without_a_canonical_quick_goes_cold_and_says_so(empty: Workshop) -> Non
     assert outcome.result["promoted"] is False
     assert "cold (quick asked: no canonical)" in outcome.text
     assert not list(empty.state.canonicals("process").glob("*.yml"))
-
-
-@pytest.mark.cost(90)
-def test_a_recipe_with_one_version_seeds_without_an_upgrade(
-    empty: Workshop, tmp_path: Path
-) -> None:
-    """Nothing to upgrade from is no obstacle; it is listed."""
-    from pytest_warmci.clients import command
-    from pytest_warmci.recipes.history import build_history
-
-    repository = build_history(KEYCLOAK / "source", empty.state.cache)
-    clone = tmp_path / "clone"
-    command.run(["git", "clone", "-q", repository, clone], timeout=30)
-    git = ["git", "-C", str(clone)]
-    command.run([*git, "checkout", "-q", "10.5.0+26.4.7"], timeout=30)
-    command.run([*git, "tag", "-d", "10.6.0+26.5.6", "10.7.0+26.6.4"], timeout=30)
-
-    outcome = empty.pytest("--warmci-head=published", f"--warmci-source={clone}")
-
-    assert outcome.status == 0, outcome.text
-    assert outcome.result["promoted"] is True
-    assert outcome.result["base"] is None
-    assert any("not applicable" in note for note in outcome.result["notes"])
-    assert "[upgrade]" not in outcome.text
-    assert empty.known_good.version == "10.5.0+26.4.7"

@@ -126,6 +126,22 @@ def running(shop: Shop, *words: str) -> Iterator[Started]:
         yield session
 
 
+def test_ctrl_c_between_two_lines_is_an_interruption_too(shop: Shop) -> None:
+    """Python knows no line for it; pytest alone ends with a TypeError and exit code 1."""
+    shop.tests(
+        "def interrupted(): raise KeyboardInterrupt\n"
+        "interrupted.__code__ = interrupted.__code__.replace(co_linetable=b'')\n"
+        "def test_own(app): interrupted()\n"
+    )
+
+    with running(shop, "--warmci-head", "published") as session:
+        code = session.wait()
+
+    assert 2 == code
+    check_interrupted(shop)
+    assert "py:3: KeyboardInterrupt" in session.stdout
+
+
 @pytest.mark.parametrize(
     ("number", "words"),
     [(signal.SIGINT, ["--quick"]), (signal.SIGTERM, []), (signal.SIGHUP, ["--quick"])],

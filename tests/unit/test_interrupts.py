@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
 from typing import NoReturn
 
 import pytest
@@ -341,3 +342,32 @@ class Left(Exception):
 
 def leave_prompt(name: str) -> NoReturn:
     raise Left(name)
+
+
+def test_what_has_no_line_is_taken_out_of_a_traceback() -> None:
+    """Wherever it stands; what called it, and what it called, is still told."""
+
+    def innermost() -> None:
+        raise KeyboardInterrupt
+
+    def nowhere(rest: int) -> None:
+        if rest:
+            nowhere(rest - 1)
+        else:
+            innermost()
+
+    nowhere.__code__ = nowhere.__code__.replace(co_linetable=b"")
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        nowhere(2)
+    before = [entry.tb_lineno for entry in entries(caught.tb)]
+    interrupts.drop_placeless(caught.tb)
+
+    assert [None] * 3 == before[1:-1]
+    assert [before[0], before[-1]] == [entry.tb_lineno for entry in entries(caught.tb)]
+    assert "innermost" in str(caught.getrepr())
+
+
+def entries(first: TracebackType | None) -> list[TracebackType]:
+    """List a traceback's entries, the outermost first."""
+    return [] if first is None else [first, *entries(first.tb_next)]
