@@ -115,6 +115,7 @@ class TierOfWorker:
             self.left_out = [item.nodeid for item in dropped]
             self.config.hook.pytest_deselected(items=dropped)
             items[:] = [item for item in items if item.nodeid in chosen]
+        # Alone, files keep the order in which they were read.
         if hasattr(self.config, "workerinput"):
             places = {test: n for n, test in enumerate(dearest_first(map(_candidate, items)))}
             items.sort(key=lambda item: places[item.nodeid])

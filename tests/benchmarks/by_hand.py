@@ -19,7 +19,10 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from pytest_warmci.clients.waiting import Look, wait_until
+
 DB, APP, ADDRESS = 25_432, 28_080, "127.99.99.2"
+LIMIT, EVERY = 120.0, 0.01
 UNSHARE = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"]
 
 
@@ -52,8 +55,13 @@ def start_database(tree: Path, data: Path, top: Path) -> subprocess.Popen[bytes]
     database = subprocess.Popen(
         [*prefix, str(tree / "bin/postgres"), "-D", str(data), *flags], stderr=log, stdout=log
     )
-    while "ready" not in read(data / "postmaster.pid"):
-        time.sleep(0.01)
+
+    def ready() -> Look:
+        goes_on(database, top / "db.log")
+        said = read(data / "postmaster.pid")
+        return Look("ready" in said, said)
+
+    wait_until(ready, timeout=LIMIT, every=EVERY)
     return database
 
 
@@ -94,11 +102,19 @@ def start_keycloak(
     server = subprocess.Popen(
         [str(launchers / "kc.sh"), "start", "--optimized"], env=environment, stdout=log, stderr=log
     )
-    while not answers(f"http://{ADDRESS}:9000/health/ready"):
-        if server.poll() is not None:
-            raise SystemExit((top / f"{version}.log").read_text())
-        time.sleep(0.05)
+
+    def ready() -> Look:
+        goes_on(server, top / f"{version}.log")
+        return Look(answers(f"http://{ADDRESS}:9000/health/ready"), f"{version} is not ready")
+
+    wait_until(ready, timeout=LIMIT, every=EVERY)
     return server
+
+
+def goes_on(program: subprocess.Popen[bytes], log: Path) -> None:
+    """End with the log of a program that has ended."""
+    if program.poll() is not None:
+        raise SystemExit(read(log))
 
 
 def answers(url: str) -> bool:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -227,16 +228,16 @@ def test_no_empty_volume_is_made_by_looking(bench: Bench) -> None:
 
 @pytest.mark.cost(2)
 def test_one_that_docker_makes_for_the_helper_goes_again(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: Bench,
 ) -> None:
     """Somebody removes it between the look and the container."""
-    create = bench.docker.create_container
 
-    def late(*args: object) -> str:
-        assert bench.docker.remove("volume", bench.name)
-        return create(*args)  # type: ignore[arg-type]
+    class Late(Docker):
+        def create_container(self, *args: Any) -> str:
+            assert self.remove("volume", bench.name)
+            return super().create_container(*args)
 
-    monkeypatch.setattr(bench.docker, "create_container", late)
+    bench.belongings = Belongings(Late(bench.docker.endpoint), STACK, STATE)
     with pytest.raises(NotEvaluated, match="went away"):
         bench.digest("engine")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.workshop import BASE, SEEDED, Outcome, Workshop
+from tests.e2e.workshop import BASE, SEEDED, Outcome, Workshop, assert_not_promoted
 
 PHASES = {"prepare", "deploy", "base", "upgrade", "test", "restart", "remove", "promote"}
 
@@ -40,11 +40,7 @@ def test_an_older_version_does_not_promote_unless_seeded(workshop: Workshop) -> 
 
     outcome = workshop.pytest("--warmci-head=10.6.0+26.5.6")
 
-    assert outcome.status == 0, outcome.text
-    assert outcome.result["authority"] is True
-    assert outcome.result["promoted"] is False
-    assert "is older than the known-good" in outcome.result["promotion_reason"]
-    assert workshop.entry_bytes() == entry
+    assert_not_promoted(workshop, outcome, entry, "is older than the known-good")
 
     back = workshop.pytest("--warmci-head=10.6.0+26.5.6", "--warmci-seed")
 

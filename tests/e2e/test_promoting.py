@@ -8,7 +8,7 @@ import pytest
 
 from pytest_warmci.clients import command
 from pytest_warmci.recipes.history import build_history
-from tests.e2e.workshop import RADICALE, Workshop
+from tests.e2e.workshop import RADICALE, Workshop, assert_not_promoted
 
 
 @pytest.mark.cost(10)
@@ -42,12 +42,7 @@ def test_an_unpublished_head_does_not_promote(radicale: Workshop) -> None:
 
     outcome = radicale.pytest("--warmci-head=upgrade")
 
-    assert outcome.status == 0, outcome.text
-    assert outcome.result["authority"] is True
-    assert outcome.result["promoted"] is False
-    assert "not a published version" in outcome.result["promotion_reason"]
-    assert radicale.entry_bytes() == entry
-    assert radicale.volumes_digest() == radicale.known_good.digest
+    assert_not_promoted(radicale, outcome, entry, "not a published version")
 
 
 @pytest.mark.cost(10)

@@ -217,6 +217,17 @@ def assert_untouched(workshop: Workshop, entry: bytes) -> None:
     assert workshop.processes() == []
 
 
+def assert_not_promoted(workshop: Workshop, outcome: Outcome, entry: bytes, why: str) -> None:
+    """A complete green cold run, with authority, that left the known-good where it was."""
+    result = outcome.result
+    assert outcome.status == 0, outcome.text
+    assert result["authority"] is True
+    assert result["promoted"] is False
+    assert why in result["promotion_reason"]
+    assert workshop.entry_bytes() == entry
+    assert workshop.volumes_digest() == workshop.known_good.digest
+
+
 def assert_rolled_back(workshop: Workshop, outcome: Outcome, entry: bytes) -> None:
     """A head that did not pass left nothing but its result."""
     result = outcome.result

@@ -22,14 +22,15 @@ MIB = 1024 * 1024
 MOST = 64 * MIB
 
 WAITS = """
-import time
 from pathlib import Path
+from pytest_warmci.clients.waiting import Look, wait_until
 
 def test_it_writes(app):
-    end = time.monotonic() + 60
-    while int(Path("{pids}").read_text() or 0) < 200:
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    def look():
+        megabytes = int(Path("{pids}").read_text() or 0)
+        return Look(megabytes >= 200, f"{{megabytes}} MB were written")
+
+    wait_until(look, timeout=60)
 """
 
 

@@ -83,7 +83,7 @@ def test_a_volume_that_a_killed_run_had_by_mistake_is_removed(app: SwarmApp) -> 
     """It would be somebody else's for ever: it has not the label of the app's things. One of
     another state directory stays."""
     for state in (OURS["pytest-warmci.state"], "another"):
-        labels = {NAMESPACE: STACK, HELPER: "token", "pytest-warmci.mistake": state}
+        labels = {NAMESPACE: STACK, "pytest-warmci.mistake": state}
         app.docker.add("volume", f"{STACK}_{state}", labels)
 
     app.engine.undeploy(app.spot)

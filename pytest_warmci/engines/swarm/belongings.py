@@ -63,8 +63,8 @@ class Belongings:
             self.docker.remove("service", str(service["ID"]))
 
     def remove_helpers(self) -> None:
-        """Remove the containers that showed us volumes, of a run that was killed, and the volumes
-        that Docker made for one by mistake."""
+        """Remove the containers that showed us volumes, also those of a run that was killed, and
+        the volumes that Docker made for one by mistake."""
         for each in self.docker.containers(self._owned):
             if labels.HELPER in (each["Labels"] or {}):
                 self.docker.remove("container", str(each["Id"]))

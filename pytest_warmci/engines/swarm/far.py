@@ -14,7 +14,6 @@ from pytest_warmci.clients.docker import Facts, Mount
 from pytest_warmci.engines.swarm import labels
 from pytest_warmci.engines.swarm.belongings import Belongings, labels_of
 from pytest_warmci.errors import NotEvaluated
-from pytest_warmci.naming import new_token
 
 IMAGE: Final = "pytest-warmci/nothing:1"
 """What helpers are of: an image of no bytes, made where it is missing. One of the app may be gone
@@ -75,28 +74,21 @@ class FarVolume:
         self._ours()
         if self._docker.find_image(IMAGE) is None:
             self._docker.create_image(IMAGE, {labels.HELPER: "image"})
-        token = new_token()
         # Docker would make a volume that went away just now. Then it has this label, and not
         # that of our state: nothing of ours would take it for the app's.
         stack, state = self._belongings.stack, self._belongings.state
-        mistake = {**labels.of_mistake(stack, state), labels.HELPER: token}
-        container = self._docker.create_container(
-            f"{stack}_helper",
-            IMAGE,
-            {**self._owned, labels.HELPER: token},
-            Mount(self._name, f"/{self.top}", read_only, mistake),
-        )
-        made = False
+        mistake = labels.of_mistake(stack, state)
         try:
-            made = (
-                labels_of(self._docker.find_volume(self._name) or {}).get(labels.HELPER) == token
+            container = self._docker.create_container(
+                f"{stack}_helper",
+                IMAGE,
+                {**self._owned, labels.HELPER: "volume"},
+                Mount(self._name, f"/{self.top}", read_only, mistake),
             )
             self._ours()
             yield container
         finally:
-            self._docker.remove("container", container)
-            if made:
-                self._docker.remove("volume", self._name)
+            self._belongings.remove_helpers()
 
     def _ours(self) -> Facts:
         """Return the volume as it is now, which is there and ours."""

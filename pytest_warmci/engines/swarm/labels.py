@@ -18,9 +18,7 @@ COMMIT: Final = "pytest-warmci.commit"
 """On a service: the recipe's commit that was deployed."""
 
 HELPER: Final = "pytest-warmci.helper"
-"""On a container that never runs, and shows us a volume; on a volume that it brought into being by
-mistake (which one, a token says), and on the image that such containers are of."""
-
+"""On a container that never runs, and shows us a volume, and on the image that such are of."""
 
 MISTAKE: Final = "pytest-warmci.mistake"
 """On a volume that Docker made because a helper asked for one that had gone: the uuid of the state
