@@ -17,6 +17,8 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from pytest_warmci.clients.waiting import Look, wait_until
@@ -36,38 +38,30 @@ def main() -> None:
         shutil.copytree(volume, data, symlinks=True)
         (top / "hosts").write_text(f"127.0.0.1 localhost\n{ADDRESS} db\n")
         [tree] = cache.glob("trees/*postgres*[0-9a-f]")
-        database = start_database(tree, data, top)
-        for version in (old, new):
-            server = start_keycloak(cache, version, launchers, java, top)
-            print(f"{version} ready after {time.monotonic() - begun:.2f} s")
-            server.send_signal(signal.SIGTERM)
-            server.wait(60)
-        database.send_signal(signal.SIGINT)
-        database.wait(60)
+        with database(tree, data, top):
+            for version in (old, new):
+                with keycloak(cache, version, launchers, java, top):
+                    print(f"{version} ready after {time.monotonic() - begun:.2f} s")
     print(f"total {time.monotonic() - begun:.3f} s")
 
 
-def start_database(tree: Path, data: Path, top: Path) -> subprocess.Popen[bytes]:
+@contextmanager
+def database(tree: Path, data: Path, top: Path) -> Iterator[None]:
     prefix = UNSHARE if os.geteuid() == 0 else []
     options = [f"listen_addresses={ADDRESS}", "unix_socket_directories=", f"port={DB}"]
     flags = [word for option in options for word in ("-c", option)]
-    log = (top / "db.log").open("wb")
-    database = subprocess.Popen(
-        [*prefix, str(tree / "bin/postgres"), "-D", str(data), *flags], stderr=log, stdout=log
-    )
+    words = [*prefix, str(tree / "bin/postgres"), "-D", str(data), *flags]
 
     def ready() -> Look:
-        goes_on(database, top / "db.log")
         said = read(data / "postmaster.pid")
         return Look("ready" in said, said)
 
-    wait_until(ready, timeout=LIMIT, every=EVERY)
-    return database
+    with running(words, top / "db.log", ready, signal.SIGINT):
+        yield
 
 
-def start_keycloak(
-    cache: Path, version: str, launchers: Path, java: Path, top: Path
-) -> subprocess.Popen[bytes]:
+@contextmanager
+def keycloak(cache: Path, version: str, launchers: Path, java: Path, top: Path) -> Iterator[None]:
     [tree] = cache.glob(f"trees/*keycloak*{version}*[0-9a-f]")
     install = top / version
     shutil.copytree(tree, install, symlinks=True, copy_function=os.link)
@@ -98,23 +92,45 @@ def start_keycloak(
     }
     if learnt.exists():
         environment["WARMCI_BOOT_CACHE"] = str(learnt)
-    log = (top / f"{version}.log").open("wb")
-    server = subprocess.Popen(
-        [str(launchers / "kc.sh"), "start", "--optimized"], env=environment, stdout=log, stderr=log
-    )
+    words = [str(launchers / "kc.sh"), "start", "--optimized"]
 
     def ready() -> Look:
-        goes_on(server, top / f"{version}.log")
         return Look(answers(f"http://{ADDRESS}:9000/health/ready"), f"{version} is not ready")
 
-    wait_until(ready, timeout=LIMIT, every=EVERY)
-    return server
+    with running(words, top / f"{version}.log", ready, signal.SIGTERM, environment):
+        yield
 
 
-def goes_on(program: subprocess.Popen[bytes], log: Path) -> None:
-    """End with the log of a program that has ended."""
-    if program.poll() is not None:
-        raise SystemExit(read(log))
+@contextmanager
+def running(
+    words: list[str],
+    log: Path,
+    ready: Callable[[], Look],
+    stop: signal.Signals,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[None]:
+    """Have a program for a block, once it is ready; end with its log when it ends before.
+
+    It does not outlive the block, whatever happens there.
+    """
+    with log.open("wb") as file:
+        program = subprocess.Popen(words, env=environment, stdout=file, stderr=file)
+
+    def look() -> Look:
+        if program.poll() is not None:
+            raise SystemExit(read(log))
+        return ready()
+
+    try:
+        wait_until(look, timeout=LIMIT, every=EVERY)
+        yield
+    finally:
+        program.send_signal(stop)
+        try:
+            program.wait(60)
+        except subprocess.TimeoutExpired:
+            program.kill()
+            raise
 
 
 def answers(url: str) -> bool:

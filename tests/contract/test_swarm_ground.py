@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
 import signal
@@ -173,11 +174,11 @@ def test_the_kernel_ends_what_a_killed_owner_had(tmp_path: Path, swarm: Swarm) -
 
 
 @pytest.mark.cost(9)
-def test_images_are_kept_after_an_end_in_order_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_are_kept_after_an_end_in_order_only() -> None:
     """Names that a test gave, and what was interrupted, are never found by a later session."""
-    monkeypatch.setattr(slots, "KEPT", slots.COUNT)
     engine = engine_version()
-    with slots.lease() as slot:
+    with slots.lease() as leased:
+        slot = dataclasses.replace(leased, kept_below=slots.COUNT)
         with ground.swarm_in(slot) as first:
             catalog.provide(first, "web:1")
             first.docker("tag", "web:1", "web:bad")

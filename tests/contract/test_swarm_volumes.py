@@ -227,9 +227,7 @@ def test_no_empty_volume_is_made_by_looking(bench: Bench) -> None:
 
 
 @pytest.mark.cost(2)
-def test_one_that_docker_makes_for_the_helper_goes_again(
-    bench: Bench,
-) -> None:
+def test_one_that_docker_makes_for_the_helper_goes_again(bench: Bench) -> None:
     """Somebody removes it between the look and the container."""
 
     class Late(Docker):

@@ -37,10 +37,17 @@ GONE_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One place. Nothing needs to be there."""
+    """One place. Nothing needs to be there.
+
+    Attributes:
+        number: Which one.
+        home: The folder of all.
+        kept_below: It keeps its images if its number is below this.
+    """
 
     number: int
     home: Path = HOME
+    kept_below: int = KEPT
 
     @property
     def folder(self) -> Path:
@@ -114,7 +121,7 @@ class Slot:
         for place in reversed(mounts_below(self.folder)):
             command.run(["umount", "--lazy", place], timeout=10, check=False)
         self._wait_for("remains", self._sweep)
-        if self.number >= KEPT or not self.kept.exists():
+        if self.number >= self.kept_below or not self.kept.exists():
             command.run(["rm", "-rf", "--one-file-system", "--", self.folder], timeout=60)
 
     def open(self, engine: str) -> None:

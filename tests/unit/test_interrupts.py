@@ -6,10 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import NoReturn
 
 import pytest
@@ -360,14 +360,9 @@ def test_what_has_no_line_is_taken_out_of_a_traceback() -> None:
 
     with pytest.raises(KeyboardInterrupt) as caught:
         nowhere(2)
-    before = [entry.tb_lineno for entry in entries(caught.tb)]
+    before = [line for _, line in traceback.walk_tb(caught.tb)]
     interrupts.drop_placeless(caught.tb)
 
     assert [None] * 3 == before[1:-1]
-    assert [before[0], before[-1]] == [entry.tb_lineno for entry in entries(caught.tb)]
+    assert [before[0], before[-1]] == [line for _, line in traceback.walk_tb(caught.tb)]
     assert "innermost" in str(caught.getrepr())
-
-
-def entries(first: TracebackType | None) -> list[TracebackType]:
-    """List a traceback's entries, the outermost first."""
-    return [] if first is None else [first, *entries(first.tb_next)]
