@@ -17,6 +17,14 @@ IDS = {
     "06-wal-lost": "bb1d8081781880c562510da17e055bd7d744ef49",
     "07-renamed-provider": "89bbf742037bad2035556de071a11790d1b91e57",
     "08-no-change": "fca6195dcc07002e212633c4786265b813b20eb6",
+    "09-1.0.1+v1.150.0": "b6cd23322df6ea177f5729610bff8624d69d607c",
+    "10-upgrade": "4b750b23aaa9ec79068db489873580acc5efd3ba",
+    "11-fails-at-once": "08dc3c853b27cd9b3d5a7930c879251f49e4988b",
+    "12-fails-late": "28c1316c1229f9b440f571418c7d02dfeb21aeb1",
+    "13-damaged-data": "57940949f554530001bb6a2e7543ed43e3f4350b",
+    "14-wal-lost": "e08a5982839c00d848d023cff0ec57111203b6de",
+    "15-renamed-provider": "70d8e7bd4ff1fff38851cb416b762f814c1f3256",
+    "16-no-change": "bf446144a1815e11f335f20bcc64633b08b94264",
 }
 
 
