@@ -8,8 +8,9 @@ only then networks and volumes can be removed.
 from __future__ import annotations
 
 import base64
+import copy
 import shutil
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ class FakeDocker:
         helpers: Containers that never ran, by their ids.
         asked: What was done with them, a word and a volume each.
         bridge: The id of the network that it makes when it starts; empty for none.
+        meanwhile: What happens each time right after the tasks were asked for.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -68,6 +70,7 @@ class FakeDocker:
         self.helpers: dict[str, Mount] = {}
         self.asked: list[str] = []
         self.bridge = "b8e5f764"
+        self.meanwhile: Callable[[], object] = lambda: None
         self.values: dict[str, bytes] = {}
         self.things: dict[str, list[Facts]] = {
             kind: [] for kind in ("service", "network", "secret", "config", "volume")
@@ -87,10 +90,13 @@ class FakeDocker:
         return {"ID": self.id, "Swarm": dict(self.state), "DockerRootDir": str(self.root)}
 
     def services(self, labels: Mapping[str, str]) -> list[Facts]:
-        return self._list("service", labels)
+        return copy.deepcopy(self._list("service", labels))
 
     def tasks(self, labels: Mapping[str, str]) -> list[Facts]:
-        return [each for each in self.all_tasks if _has(self._labels[each["ServiceID"]], labels)]
+        found = [each for each in self.all_tasks if _has(self._labels[each["ServiceID"]], labels)]
+        found = copy.deepcopy(found)
+        self.meanwhile()
+        return found
 
     def containers(self, labels: Mapping[str, str]) -> list[Facts]:
         self._left -= 1

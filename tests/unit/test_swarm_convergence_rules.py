@@ -227,6 +227,20 @@ def test_errors_from_before_are_not_quoted() -> None:
     assert not found.place
 
 
+@pytest.mark.parametrize(("update", "image"), [("paused", "web:2"), ("rollback_started", "web:1")])
+def test_what_crashes_on_until_the_update_gets_to_it_is_not_quoted(
+    update: str, image: str
+) -> None:
+    """The version of before, in a loop: one of its tasks was made after the deployment began."""
+    story = Story(earlier={"task-1"})
+    loop = (old(1, "failed", "before"), old(2, "failed", "before, too"))
+
+    found = story.doomed(update, *loop, task(3, "rejected", "No such image: web:2"), image=image)
+
+    assert found.reason.endswith(": No such image: web:2")
+    assert found.place
+
+
 def test_crashes_from_before_are_not_counted() -> None:
     story = Story(earlier={"task-1", "task-2", "task-3"})
     story.waits("", task(1, "failed", "x"), task(4, "starting"))

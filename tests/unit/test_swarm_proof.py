@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,41 @@ def test_a_rolled_back_update_fails_with_its_error_and_log(app: SwarmApp) -> Non
     assert "Swarm rolled it back: task: non-zero exit (7)" == why[0]
     assert ["line 16", "password ********"] == [why[1], why[-1]]
     assert 16 == len(why)
+
+
+def test_what_fails_between_two_answers_has_its_error(app: SwarmApp) -> None:
+    """The tasks are from before, the services from after; so both are asked for again."""
+    app.up()
+    stack = app.stack(WEB="2")
+    app.engine.deploy(app.spot, stack)
+    [service] = [each for each in app.docker.things["service"] if "_app" in each["Spec"]["Name"]]
+    task = app.docker.all_tasks[-1]
+    service["UpdateStatus"] = {"State": "updating", "Message": "update in progress"}
+
+    def crash() -> None:
+        service["UpdateStatus"] = {"State": "paused", "Message": "early termination of a task"}
+        task["Status"] |= {"State": "failed", "Err": "task: non-zero exit (5)"}
+
+    app.docker.meanwhile = crash
+
+    with pytest.raises(RecipeFailed) as caught:
+        app.engine.wait_converged(app.spot, stack, 5)
+
+    assert "Swarm paused its update: task: non-zero exit (5)" == caught.value.why.splitlines()[0]
+
+
+def test_services_that_never_hold_still_are_not_evaluated(app: SwarmApp) -> None:
+    """Somebody deploys them again and again; that is no endless loop."""
+    stack = app.up()
+    [service, *_] = app.docker.things["service"]
+    numbers = count()
+    app.docker.meanwhile = lambda: service.update(Version={"Index": next(numbers)})
+
+    with pytest.raises(NotEvaluated) as caught:
+        app.engine.wait_converged(app.spot, stack, 5)
+
+    assert f"the services of the stack '{STACK}' change without a pause" == caught.value.what
+    assert "each of 20 times" in caught.value.why
 
 
 @pytest.mark.parametrize(

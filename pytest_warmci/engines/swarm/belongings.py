@@ -14,6 +14,10 @@ _SMALL: Final = ("network", "secret", "config")
 
 _KINDS: Final = ("service", *_SMALL, "volume")
 
+_READS: Final = 20
+"""How often services and tasks are read anew that changed between two answers of Docker's. A
+deployment changes a service a few times, in seconds; a read takes some milliseconds."""
+
 
 class Belongings:
     """The things of one stack.
@@ -37,6 +41,28 @@ class Belongings:
     def tasks(self) -> list[Facts]:
         """Return the app's tasks, also of services that are gone."""
         return self.docker.tasks(self._owned)
+
+    def moment(self) -> tuple[list[Facts], list[Facts]]:
+        """Return the app's services, and its tasks, as they were in one and the same moment.
+
+        Docker answers for one kind at a time. Tasks from before an update failed, beside services
+        from after it, would be a failure without a reason.
+
+        Raises:
+            NotEvaluated: The services never hold still.
+        """
+        services = self.services()
+        for _ in range(_READS):
+            tasks = self.tasks()
+            before, services = services, self.services()
+            if before == services:
+                return services, tasks
+        raise NotEvaluated(
+            f"the services of the stack '{self.stack}' change without a pause",
+            where=self.docker.endpoint.url,
+            why=f"they were other ones each of {_READS} times that they were read",
+            remedy="see who else deploys it, and run again",
+        )
 
     def volumes(self) -> list[Facts]:
         """Return the app's volumes on this node."""

@@ -102,10 +102,22 @@ class ServiceLook:
         return len(ours) == len(alive) == self.wanted
 
     @property
+    def died(self) -> list[str]:
+        """What the tasks of the deployment died of, the newest first.
+
+        Those of before may go on crashing until the update gets to them. When Swarm has rolled
+        the service back, its spec is the one of before. A change that makes no task anew has no
+        tasks of its own: then it is what any of them died of.
+        """
+        since = [task for task in reversed(self.tasks) if task.error and not task.earlier]
+        back = self.update.startswith("rollback")
+        own = [task.error for task in since if task.intended is not back]
+        return own or [task.error for task in since]
+
+    @property
     def errors(self) -> str:
-        """What its tasks died of since the deployment, the newest first."""
-        said = [task.error for task in reversed(self.tasks) if task.error and not task.earlier]
-        return "; ".join(dict.fromkeys(said)) or self.message or "no error was given"
+        """The same in words."""
+        return "; ".join(dict.fromkeys(self.died)) or self.message or "no error was given"
 
     def __str__(self) -> str:
         alive = [task for task in self.tasks if not task.ended]
@@ -288,6 +300,5 @@ class Convergence:
 
 
 def _doomed(service: ServiceLook, reason: str) -> Doomed:
-    errors = [task.error for task in service.tasks if task.error and not task.earlier]
-    places = [error for error in errors if any(words in error for words in _PLACES_FAULT)]
-    return Doomed(service.name, reason, place=bool(places) and places == errors)
+    places = [error for error in service.died if any(words in error for words in _PLACES_FAULT)]
+    return Doomed(service.name, reason, place=bool(places) and places == service.died)

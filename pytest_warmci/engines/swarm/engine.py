@@ -162,7 +162,8 @@ class SwarmEngine:
 
         Raises:
             RecipeFailed: It never will, or does not in time.
-            NotEvaluated: Somebody else has deployed it, or a node cannot have an image.
+            NotEvaluated: Somebody else has deployed it, or goes on doing so; or a node cannot have
+                an image.
         """
         belongings = self._belongings(app)
         record = self._record(app)
@@ -171,12 +172,9 @@ class SwarmEngine:
         what = f"{stack.recipe} {stack.revision}"
 
         def look() -> Look:
-            tasks = belongings.tasks()
+            services, tasks = belongings.moment()
             return judged.look(
-                [
-                    look_at(service, tasks, record["deploy"], record["earlier"])
-                    for service in belongings.services()
-                ]
+                [look_at(each, tasks, record["deploy"], record["earlier"]) for each in services]
             )
 
         try:

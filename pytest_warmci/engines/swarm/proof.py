@@ -31,8 +31,8 @@ def proof_of(belongings: Belongings, stack: Stack, token: str, node: str) -> str
         NotEvaluated: Something else runs, or on another node than the volumes.
     """
     wanted = {labels.COMMIT: stack.revision.commit, labels.DEPLOY: token}
-    tasks = belongings.tasks()
-    by_name = {str(each["Spec"]["Name"]): each for each in belongings.services()}
+    services, tasks = belongings.moment()
+    by_name = {str(each["Spec"]["Name"]): each for each in services}
     words = []
     for name, service in stack.services.items():
         found = by_name.get(f"{stack.name}_{name}")
