@@ -93,8 +93,8 @@ class FakeDocker:
         return copy.deepcopy(self._list("service", labels))
 
     def tasks(self, labels: Mapping[str, str]) -> list[Facts]:
-        found = [each for each in self.all_tasks if _has(self._labels[each["ServiceID"]], labels)]
-        found = copy.deepcopy(found)
+        ours = [each for each in self.all_tasks if _has(self._labels[each["ServiceID"]], labels)]
+        found = copy.deepcopy(ours)
         self.meanwhile()
         return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pytest_warmci.errors import (
     NotEvaluated,
     RecipeFailed,
 )
+from pytest_warmci.model import Stack
 from tests.fake_docker import NODE
 from tests.unit.compose_stack import STACK
 from tests.unit.swarm_app import COMPOSE, PASSWORD, SwarmApp, swarm_app
@@ -64,7 +66,17 @@ def test_what_fails_between_two_answers_has_its_error(app: SwarmApp) -> None:
     assert "Swarm paused its update: task: non-zero exit (5)" == caught.value.why.splitlines()[0]
 
 
-def test_services_that_never_hold_still_are_not_evaluated(app: SwarmApp) -> None:
+@pytest.mark.parametrize(
+    "judge",
+    [
+        lambda app, stack: app.engine.wait_converged(app.spot, stack, 5),
+        lambda app, stack: app.engine.prove(app.spot, stack),
+    ],
+    ids=["converging", "proving"],
+)
+def test_services_that_never_hold_still_are_not_evaluated(
+    app: SwarmApp, judge: Callable[[SwarmApp, Stack], object]
+) -> None:
     """Somebody deploys them again and again; that is no endless loop."""
     stack = app.up()
     [service, *_] = app.docker.things["service"]
@@ -72,10 +84,10 @@ def test_services_that_never_hold_still_are_not_evaluated(app: SwarmApp) -> None
     app.docker.meanwhile = lambda: service.update(Version={"Index": next(numbers)})
 
     with pytest.raises(NotEvaluated) as caught:
-        app.engine.wait_converged(app.spot, stack, 5)
+        judge(app, stack)
 
     assert f"the services of the stack '{STACK}' change without a pause" == caught.value.what
-    assert "each of 20 times" in caught.value.why
+    assert "each of the 20 times" in caught.value.why
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ _SMALL: Final = ("network", "secret", "config")
 _KINDS: Final = ("service", *_SMALL, "volume")
 
 _READS: Final = 20
-"""How often services and tasks are read anew that changed between two answers of Docker's. A
+"""How often both are read anew when services changed between two answers of Docker's. A
 deployment changes a service a few times, in seconds; a read takes some milliseconds."""
 
 
@@ -60,7 +60,7 @@ class Belongings:
         raise NotEvaluated(
             f"the services of the stack '{self.stack}' change without a pause",
             where=self.docker.endpoint.url,
-            why=f"they were other ones each of {_READS} times that they were read",
+            why=f"they had changed each of the {_READS} times that they were read again",
             remedy="see who else deploys it, and run again",
         )
 
