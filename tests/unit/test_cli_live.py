@@ -243,7 +243,7 @@ def test_where_there_are_none_it_says_so(shop: SsoHaunt) -> None:
 
 def test_a_keycloak_that_does_not_answer_ends_with_75(shop: SsoHaunt) -> None:
     shop.start_keycloak()
-    shop.keycloak.plan("GET /admin/realms", Trouble(503))
+    shop.keycloak.plan("GET /admin/realms", *(Trouble(503),) * 3)
 
     done = warmci("realms")
 
@@ -301,7 +301,7 @@ def test_one_that_cannot_be_removed_ends_with_75(shop: SsoHaunt) -> None:
 def test_a_keycloak_that_does_not_work_is_told(shop: SsoHaunt) -> None:
     """Apps are reaped all the same."""
     shop.start_keycloak()
-    shop.keycloak.plan("GET /admin/realms", Trouble(503))
+    shop.keycloak.plan("GET /admin/realms", *(Trouble(503),) * 3)
 
     done = warmci("reap")
 

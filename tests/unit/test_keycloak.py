@@ -52,6 +52,28 @@ def test_the_list_of_realms_is_brief(fake: FakeKeycloak) -> None:
     ).realms()
 
 
+@pytest.mark.parametrize("status", [400, 500, 503])
+def test_a_list_that_fails_in_passing_is_asked_for_again(fake: FakeKeycloak, status: int) -> None:
+    """Above all 400: a realm went while Keycloak wrote the list."""
+    fake.plan(LIST, Trouble(status), Trouble(status))
+
+    assert [BriefRealm("master", True)] == administrator(fake).realms()
+    assert 3 == fake.count(LIST)
+
+
+@pytest.mark.parametrize(("status", "tries"), [(400, 3), (403, 1), (404, 1), (SILENCE, 1)])
+def test_a_list_that_keeps_failing_is_an_error(
+    fake: FakeKeycloak, status: int, tries: int
+) -> None:
+    """What will not pass is one at once, and so is silence: that took its time already."""
+    fake.plan(LIST, *(Trouble(status),) * tries)
+
+    with pytest.raises(Refused, match="GET admin/realms: ") as caught:
+        administrator(fake).realms()
+
+    assert (status, tries) == (caught.value.status, fake.count(LIST))
+
+
 def test_a_realm_is_found_with_its_token_or_not_at_all(fake: FakeKeycloak) -> None:
     fake.realms["r-1a2b3c"] = form()
     admin = administrator(fake)
