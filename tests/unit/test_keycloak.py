@@ -74,6 +74,13 @@ def test_a_list_that_keeps_failing_is_an_error(
     assert (status, tries) == (caught.value.status, fake.count(LIST))
 
 
+def test_a_realm_that_goes_while_it_is_looked_at_is_not_there(fake: FakeKeycloak) -> None:
+    fake.plan(LOOK, Trouble(400))
+
+    assert administrator(fake).find("r-1a2b3c") is None
+    assert 2 == fake.count(LOOK)
+
+
 def test_a_realm_is_found_with_its_token_or_not_at_all(fake: FakeKeycloak) -> None:
     fake.realms["r-1a2b3c"] = form()
     admin = administrator(fake)
@@ -163,14 +170,17 @@ def test_an_error_for_a_realm_that_was_made_all_the_same_is_success(fake: FakeKe
     assert 1 == fake.count(MAKE)
 
 
-def test_a_look_that_fails_in_passing_is_repeated(fake: FakeKeycloak) -> None:
-    """It says neither that the realm is there nor that it is not."""
-    fake.plan(MAKE, Trouble(500, done=True))
-    fake.plan(LOOK, Trouble(503))
+def test_a_look_that_fails_in_passing_is_repeated(
+    fake: FakeKeycloak, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says neither that the realm is there nor that it is not, however often it is asked."""
+    monkeypatch.setattr(client, "_STILL_AT_WORK", 10.0)
+    fake.plan(MAKE, Trouble(SILENCE, done=True))
+    fake.plan(LOOK, *(Trouble(503),) * 4)
 
     administrator(fake).create(form())
 
-    assert 1 == fake.count(MAKE)
+    assert (1, 5) == (fake.count(MAKE), fake.count(LOOK))
 
 
 def test_it_is_tried_three_times(fake: FakeKeycloak) -> None:
