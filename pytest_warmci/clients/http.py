@@ -6,12 +6,13 @@ import ipaddress
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter, Retry
 from requests.cookies import RequestsCookieJar
 
 Response: TypeAlias = requests.Response
@@ -31,6 +32,32 @@ def authorities() -> str | bool:
     """Return what servers are trusted by, as `requests` takes it for `verify`: the file that the
     environment names, or True for the authorities that everybody trusts."""
     return next(filter(None, map(os.environ.get, _BUNDLES)), True)
+
+
+def repeat_gets(session: requests.Session, statuses: Collection[int], *, tries: int) -> None:
+    """Have a session send a GET again after an answer with one of some statuses.
+
+    Without an answer nothing is sent again, and nothing but a GET ever is. The second try comes at
+    once, the third after 0.4 s; the answer to the last one is returned.
+
+    Args:
+        session: The session.
+        statuses: The statuses.
+        tries: How often a GET is sent at most.
+    """
+    again = Retry(
+        total=tries - 1,
+        connect=0,
+        read=False,
+        other=0,
+        allowed_methods={"GET"},
+        status_forcelist=statuses,
+        backoff_factor=0.2,
+        raise_on_status=False,
+        respect_retry_after_header=False,  # it may ask for minutes
+    )
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(max_retries=again))
 
 
 @dataclass(frozen=True, slots=True)

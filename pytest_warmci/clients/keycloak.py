@@ -7,7 +7,6 @@ work, and a refused one may have been its own second copy. What is there now dec
 from __future__ import annotations
 
 import json
-import math
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from urllib.parse import quote
 from keycloak import KeycloakAdmin, KeycloakOpenID, KeycloakOpenIDConnection
 from keycloak.exceptions import KeycloakError
 
-from pytest_warmci.clients.http import authorities
+from pytest_warmci.clients.http import authorities, repeat_gets
 from pytest_warmci.clients.waiting import Look, WaitedTooLong, wait_until
 from pytest_warmci.errors import KeycloakTrouble
 
@@ -42,6 +41,14 @@ _STILL_AT_WORK: Final = 15.0
 _NOTHING: Final = 0
 _MISSING: Final = 404
 _UNAUTHORISED: Final = 401
+
+_PASSING: Final = frozenset({400, 409, 429, *range(500, 600)})
+"""Answers after which trying again may help: a conflict, a deadlock, a busy server.
+
+Also to a look: while a realm is deleted, Keycloak now and then answers HTTP 500 to a look at that
+one, and HTTP 400 with "Cannot parse the JSON" to a list of all. (26.6.4, while four writers made
+and deleted 65 realms: 9 looks in 90 s; 3 of 13,615 lists.)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +203,7 @@ class Administrator:
 
     def _get(self, path: str, read: Callable[[Any], T], **query: str) -> T:
         """Return what is there, made of its JSON by `read`."""
-        response = self._ask_again(path, query)
+        response = self._send("get", path, None, **query)
         try:
             return read(response.json())
         except (KeyError, TypeError, ValueError):
@@ -206,30 +213,6 @@ class Administrator:
                 why=f"GET {path}: {_briefly(response.text)}",
                 status=response.status_code,
             ) from None
-
-    def _ask_again(self, path: str, query: Mapping[str, str]) -> Response:
-        """Ask what is there, again where that may help: nothing is changed by it.
-
-        While a realm is deleted, Keycloak now and then answers HTTP 500 to a look at that one, and
-        HTTP 400 with "Cannot parse the JSON" to a list of all. (26.6.4, while four writers made
-        and deleted 65 realms: 9 looks; 3 of 13,615 lists.)
-        """
-        left = _TRIES
-        response: Response
-
-        def look() -> Look:
-            nonlocal left, response
-            left -= 1
-            try:
-                response = self._send("get", path, None, **query)
-            except Refused as refused:
-                if left == 0 or refused.status == _NOTHING or not _may_pass(refused.status):
-                    raise
-                return Look(False, refused.summary)
-            return Look(True, "answered")
-
-        wait_until(look, timeout=math.inf, every=0.2)  # it ends by its tries
-        return response
 
     def _send(
         self, verb: str, path: str, body: Mapping[str, Any] | None = None, **query: str
@@ -258,6 +241,7 @@ class Administrator:
         """Send one request; return None when an old login (`renews`) could not be renewed."""
         if self._known is None:
             self._known = self._connect(MASTER)
+            repeat_gets(self._known._s, _PASSING, tries=_TRIES)  # noqa: SLF001
         send = getattr(self._known, f"raw_{verb}")
         try:
             answer: Response = (
@@ -354,8 +338,8 @@ def _mapping(found: Any) -> dict[str, Any]:
 
 
 def _may_pass(status: int) -> bool:
-    """Tell whether trying again may help: no answer, a conflict, a deadlock, a busy server."""
-    return status in (_NOTHING, 400, 409, 429) or status >= 500
+    """Tell whether trying again may help, as it also may when there was no answer."""
+    return status == _NOTHING or status in _PASSING
 
 
 def _came_true(is_done: Callable[[], bool], patience: float) -> bool:

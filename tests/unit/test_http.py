@@ -137,6 +137,19 @@ def test_a_form_is_sent_and_its_answer_told() -> None:
         )
 
 
+def test_a_get_that_is_repeated_waits_as_long_as_we_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not as long as the server says; and the last answer is one."""
+    pauses: list[float] = []
+    monkeypatch.setattr("time.sleep", pauses.append)
+    busy = Step("GET /a", "busy", status=503, headers={"Retry-After": ["600"]})
+    with scripted(busy, busy, busy) as url, http.LoopbackSession() as session:
+        http.repeat_gets(session, {503}, tries=3)
+
+        answer = session.get(f"{url}/a", timeout=5)
+
+    assert (503, "busy", [0.4]) == (answer.status_code, answer.text, pauses)
+
+
 # -- one request of a session ---------------------------------------------------------------
 
 

@@ -73,7 +73,7 @@ def test_one_whose_processes_are_gone_is_broken(sso: SsoHaunt) -> None:
 
 def test_one_that_refuses_us_is_broken(sso: SsoHaunt) -> None:
     sso.start_keycloak()
-    sso.keycloak.plan(f"POST /realms/master{TOKEN}", *(Trouble(503),) * 3)
+    sso.keycloak.plan(f"POST /realms/master{TOKEN}", Trouble(503))
 
     found = seen(sso)
 
