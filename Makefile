@@ -44,13 +44,13 @@ test: lint types ## what CI runs: check, the main paths on real servers, a sampl
 	$(STEP) "test: tier check"
 	@$(BIN)/pytest --tier check -n 2 $(PYTEST_FLAGS)
 	$(STEP) "test: tier test, on real servers"
-	@$(BIN)/pytest --tier test -n 2 --dist loadfile --durations=15 $(REAL) $(PYTEST_FLAGS)
+	@# Three workers on two cores: real tests wait a lot.
+	@$(BIN)/pytest --tier test -n 3 --dist loadfile --durations=15 $(REAL) $(PYTEST_FLAGS)
 
 .PHONY: nightly
 nightly: lint types ## everything, benchmarks too; writes evidence.json
 	$(STEP) "test: tier nightly"
-	@# The benchmarks alone on the machine; the rest, which waits a lot, on three workers, also when
-	@# something failed.
+	@# The benchmarks alone on the machine, also when something before failed.
 	@code=0; \
 	$(BIN)/pytest --tier nightly -n 3 --dist loadfile --evidence $(EVIDENCE) --durations=30 \
 	    $(NIGHTLY) $(PYTEST_FLAGS) || code=$$?; \
