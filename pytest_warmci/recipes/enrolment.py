@@ -36,11 +36,30 @@ def _url_path(path: str) -> str:
 _UrlPath = Annotated[str, pydantic.AfterValidator(_url_path)]
 
 
+_OF_A_PROXY: Final = (404, 502, 503, 504)
+"""Statuses with which a proxy answers itself while it does not reach the app: Traefik says 404 of a
+domain that it does not route, and the others of one whose tasks do not answer."""
+
+
+def _of_the_app(status: int) -> int:
+    if status in _OF_A_PROXY:
+        raise ValueError(
+            f"{status} is what a proxy answers while the app is not there: "
+            "choose a path that the app serves"
+        )
+    return status
+
+
+_Status = Annotated[
+    int,
+    pydantic.Field(ge=100, le=599, json_schema_extra={"not": {"enum": list(_OF_A_PROXY)}}),
+    pydantic.AfterValidator(_of_the_app),
+]
+
+
 class _Probe(yamlfile.Strict):
     path: _UrlPath
-    status: Annotated[
-        tuple[Annotated[int, pydantic.Field(ge=100, le=599)], ...], pydantic.Field(min_length=1)
-    ]
+    status: Annotated[tuple[_Status, ...], pydantic.Field(min_length=1)]
     contains: str = ""
 
 
