@@ -185,7 +185,9 @@ def test_an_update_that_swarm_pauses_fails_and_the_next_one_goes_on(table: Table
     """Paused is for ever: what waits for its end waits for ever."""
     table.up()
 
-    said = table.fails(RecipeFailed, WEB="2", BEFORE="exit 4", ON_FAILURE="pause")
+    # Not started again: where Swarm restarts a task while the next update begins, it may leave two
+    # in one slot, both of the new spec and both wanted (Docker 20.10, seen on a busy machine).
+    said = table.fails(RecipeFailed, WEB="2", BEFORE="exit 4", ON_FAILURE="pause", RESTART="none")
     table.up("c", WEB="2", ON_FAILURE="pause")
 
     assert "Swarm paused its update: task: non-zero exit (4)" in said
