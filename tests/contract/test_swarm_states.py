@@ -1,7 +1,7 @@
 """Every state that an update on a Swarm was seen in, and what the engine makes of it.
 
 One tiny service, whose environment says what goes wrong; the order of the tests is that of the
-table of states in docs/explanation/engine-swarm.md.
+table of states in docs/explanation/swarm-engine.md.
 """
 
 from __future__ import annotations

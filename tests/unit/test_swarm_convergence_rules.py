@@ -106,6 +106,50 @@ def test_completed_comes_too_early(state: str) -> None:
     story.converged("completed", old(1, "shutdown"), task(2, "running"))
 
 
+@pytest.mark.parametrize("update", ["", "completed"])
+def test_two_tasks_for_the_place_of_one_are_swarms_fault(update: str) -> None:
+    """One of the update, one of a restart: both wanted, and none is taken away."""
+    story = Story(earlier={"task-1"})
+    both = task(2, "running"), task(3, "running")
+
+    assert f"{STACK}_app 2/1" == story.waits(update, crash(1), *both).partition(",")[0]
+    story.waits(update, crash(1), *both, after=4.9)
+    found = story.doomed(update, crash(1), *both, after=0.2)
+
+    assert (
+        "no update is under way, and Swarm keeps 2 tasks running where 1 should be" == found.reason
+    )
+    assert found.place
+
+
+def test_more_than_wanted_for_an_instant_is_fine() -> None:
+    """The clock begins anew each time."""
+    story = Story()
+    story.waits("completed", task(1, "running"), task(2, "running"))
+    story.waits("completed", task(1, "running"), task(2, "running"), after=4)
+
+    story.converged("completed", task(1, "shutdown"), task(2, "running"))
+    story.waits("completed", task(2, "running"), task(3, "running"), after=4)
+    story.waits("completed", task(2, "running"), task(3, "running"), after=4)
+
+
+@pytest.mark.parametrize(
+    ("update", "first"),
+    [
+        ("updating", task(1, "running")),
+        ("completed", task(1, "running", desired="shutdown")),
+        ("completed", old(1, "running")),
+        ("completed", task(1, "starting")),
+    ],
+)
+def test_one_that_is_not_there_to_stay_has_time(update: str, first: Facts) -> None:
+    """An update that is under way, one that is told to stop, one of before, one that begins."""
+    story = Story()
+
+    story.waits(update, first, task(2, "running"))
+    story.waits(update, first, task(2, "running"), after=60)
+
+
 def test_a_task_that_cannot_be_placed_is_given_some_seconds() -> None:
     """It stays pending for ever, and the old version runs."""
     story = Story(earlier={"task-1"})

@@ -32,6 +32,11 @@ _PENDING_SECONDS: Final = 5.0
 _DEAD_SECONDS: Final = 3.0
 """Between two tasks of a service there may be none for an instant; on a busy machine a long one."""
 
+_SURPLUS_SECONDS: Final = 5.0
+"""An update ends before what it replaced does, but with nothing more to do Swarm wants no more tasks
+than it should. Seen on a busy machine to stay for a minute and more: a task was started anew while an
+update, start-first, began, and each made one for the same slot."""
+
 
 _PLACES_FAULT: Final = ("No such image", "insufficient resources", "no space left on device")
 """What tasks die of, or wait for, that no change of the recipe would mend."""
@@ -100,6 +105,14 @@ class ServiceLook:
         alive = [task for task in self.tasks if not task.ended]
         ours = [task for task in self.running if task.intended]
         return len(ours) == len(alive) == self.wanted
+
+    @property
+    def surplus(self) -> int:
+        """How many tasks too many Swarm keeps running, with no update that would end them."""
+        if self.update not in ("", "completed"):
+            return 0
+        kept = [task for task in self.running if task.intended and task.desired in _WANTED]
+        return max(0, len(kept) - self.wanted)
 
     @property
     def died(self) -> list[str]:
@@ -266,6 +279,13 @@ class Convergence:
         # One that is told to stop has its port and its memory until it has; that is its own time.
         if self._lasts(("pending", service.name), bool(stuck and not leaving), _PENDING_SECONDS):
             raise _doomed(service, f"cannot be placed: {stuck[0].error}")
+        if self._lasts(("surplus", service.name), service.surplus > 0, _SURPLUS_SECONDS):
+            raise Doomed(
+                service.name,
+                f"no update is under way, and Swarm keeps {service.wanted + service.surplus} tasks "
+                f"running where {service.wanted} should be",
+                place=True,
+            )
         gone = (
             service.wanted > 0
             and not service.good
